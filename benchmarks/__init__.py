@@ -1,0 +1,1 @@
+"""What mlv costs, measured as whole processes: `python -m benchmarks`."""

@@ -1,0 +1,5 @@
+"""Run the command line as `python -m mlv`."""
+
+from mlv.cli.main import main
+
+main()

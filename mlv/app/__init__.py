@@ -1,0 +1,1 @@
+"""Use cases, one function each: typed request in, typed result out."""

@@ -1,0 +1,172 @@
+"""A run in progress, as its directory `live/<run-id>/` describes it.
+
+Everything that is needed to seal the run lies there, so that another process
+can do it when this one is gone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from mlv.capture.liveness import ProcessIdentity
+from mlv.core.canonical import decode_record, encode_record
+from mlv.core.ids import RunIdField
+from mlv.core.paths import RepoPath
+from mlv.core.run import (
+    Code,
+    Command,
+    Content,
+    MetricPolicy,
+    ParamSource,
+    Record,
+    RunKind,
+    Source,
+    Status,
+    first_schema,
+)
+from mlv.core.tree import Fingerprint
+from mlv.errors import CorruptDataError
+from mlv.store.durable import replace_file
+from mlv.worktree.signature import Signature
+
+_START_FILE = "start.json"
+_END_FILE = "end.json"
+
+
+class KnownInput(Record, frozen=True, kw_only=True):
+    """An input that was fingerprinted before the command started.
+
+    Attributes:
+        path: Where it is.
+        source: `declared`, or `observed` when an earlier run read it.
+        fingerprint: What it held.
+        signature: Its metadata at that moment.
+        stored: Whether the store holds its bytes.
+    """
+
+    path: RepoPath
+    source: Source
+    fingerprint: Fingerprint
+    signature: Signature
+    stored: bool = True
+
+
+class KnownFile(Record, frozen=True, kw_only=True):
+    """A file that the command may write, and its metadata before the command started."""
+
+    path: RepoPath
+    signature: Signature
+
+
+class RunStart(Record, frozen=True, kw_only=True, tag_field="type", tag="run-start"):
+    """All that is known of a run when its command starts.
+
+    Attributes:
+        root: Root of the worktree in which it runs.
+        process: The process that records the run.
+        outputs: Declared outputs.
+        metrics_files: Where metrics may appear, as they were before.
+        metrics_declared: Whether the person named these files.
+    """
+
+    id: RunIdField
+    name: str
+    kind: RunKind = "run"
+    original: RunIdField | None = None
+    root: str
+    process: ProcessIdentity
+    started_at: datetime
+    user: str
+    host: str
+    command: Command
+    code: Code
+    environment: Content | None = None
+    observed: bool = False
+    inputs: tuple[KnownInput, ...] = ()
+    outputs: tuple[KnownFile, ...] = ()
+    params: tuple[ParamSource, ...] = ()
+    metrics_files: tuple[KnownFile, ...] = ()
+    metrics_declared: bool = False
+    metric_policies: dict[str, MetricPolicy] = msgspec.field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    schema: Literal[1] = msgspec.field(default_factory=first_schema)
+
+
+class End(Record, frozen=True, kw_only=True, tag_field="type", tag="run-end"):
+    """How a command ended.
+
+    Attributes:
+        status: One word for it.
+        exit_code: None when a signal ended it, or when nobody saw.
+        signal: Number of the signal that ended it.
+        duration_s: Wall-clock time.
+    """
+
+    status: Status
+    exit_code: int | None = None
+    signal: int | None = None
+    duration_s: float
+    schema: Literal[1] = msgspec.field(default_factory=first_schema)
+
+
+class LiveRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that has begun, and the directory that describes it."""
+
+    directory: Path
+    start: RunStart
+
+
+def save_start(live: Path, start: RunStart) -> None:
+    """Write down what is known of a run, durably.
+
+    Raises:
+        OSError: The disk is full, read-only or failing.
+    """
+    replace_file(live / _START_FILE, encode_record(start))
+
+
+def load_start(live: Path) -> RunStart:
+    """Return what is known of the run in `live`.
+
+    Raises:
+        CorruptDataError: It cannot be read.
+    """
+    try:
+        return decode_record((live / _START_FILE).read_bytes(), RunStart)
+    except (OSError, ValueError) as error:
+        message = f"the run in progress {live.name!r} cannot be read: {error}"
+        raise CorruptDataError(message, hint=f"look into {live}") from error
+
+
+def save_end(live: Path, end: End) -> None:
+    """Write down how the command ended, so that the run can be sealed later.
+
+    Raises:
+        OSError: The disk is full, read-only or failing.
+    """
+    replace_file(live / _END_FILE, encode_record(end))
+
+
+def load_end(live: Path) -> End | None:
+    """Return how the command ended, None when nobody saw.
+
+    Raises:
+        CorruptDataError: It cannot be read.
+    """
+    try:
+        return decode_record((live / _END_FILE).read_bytes(), End)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        message = f"the end of the run in progress {live.name!r} cannot be read: {error}"
+        raise CorruptDataError(message, hint=f"look into {live}") from error
+
+
+def list_live(live_root: Path) -> list[Path]:
+    """Return the directories of all runs in progress, oldest first."""
+    return sorted(path for path in live_root.iterdir() if (path / _START_FILE).exists())

@@ -1,0 +1,1 @@
+"""Look at what was recorded: list, show, compare."""

@@ -1,0 +1,102 @@
+"""Compare two runs, or a run with the worktree as it is now."""
+
+from __future__ import annotations
+
+import msgspec
+
+from mlv.app.look.present import describe_worktree
+from mlv.app.look.showing import read_environment
+from mlv.app.runs import find_run
+from mlv.app.workspace import Workspace
+from mlv.core.paths import RepoPath
+from mlv.core.run import Run
+from mlv.core.run_diff import (
+    CodeChange,
+    CodeStatus,
+    FileDiff,
+    RunDiff,
+    diff_environment_records,
+    diff_runs,
+)
+from mlv.core.tree import Fingerprint, TreeEntry, diff_listings
+from mlv.errors import GitError, MissingObjectError
+from mlv.store.trees import list_files
+
+_STATUS: dict[str, CodeStatus] = {"A": "added", "D": "removed", "R": "renamed"}
+
+
+def compare_runs(
+    workspace: Workspace, old_reference: str, new_reference: str | None, *, patch: bool
+) -> RunDiff:
+    """Return how a run differs from another, or from the worktree as it is now.
+
+    Args:
+        workspace: Where.
+        old_reference: The one run.
+        new_reference: The other run; None for the worktree.
+        patch: Whether the text of code changes is wanted.
+
+    Raises:
+        NoSuchRunError, AmbiguousRunError: Of a reference.
+        CorruptDataError: A record or a tree is damaged.
+    """
+    old = find_run(workspace, old_reference)
+    if new_reference is None:
+        with describe_worktree(workspace, old) as now:
+            return _complete(workspace, old, now, patch=patch)
+    return _complete(workspace, old, find_run(workspace, new_reference), patch=patch)
+
+
+def _complete(workspace: Workspace, old: Run, new: Run, *, patch: bool) -> RunDiff:
+    diff = diff_runs(old, new)
+    unknown: list[str] = []
+    code: tuple[CodeChange, ...] = ()
+    text = None
+    if old.code.tree != new.code.tree:
+        try:
+            code = _diff_code(workspace, old, new)
+            text = workspace.git.patch(old.code.snapshot, new.code.snapshot) if patch else None
+        except GitError as error:
+            unknown.append(f"code: {error.message}")
+    environment = diff_environment_records(
+        read_environment(workspace, old.environment), read_environment(workspace, new.environment)
+    )
+    return msgspec.structs.replace(
+        diff,
+        code=code,
+        files=tuple(_look_inside(workspace, each) for each in diff.files),
+        environment=environment,
+        patch=text,
+        unknown=tuple(unknown),
+    )
+
+
+def _diff_code(workspace: Workspace, old: Run, new: Run) -> tuple[CodeChange, ...]:
+    return tuple(
+        CodeChange(
+            path=each.path,
+            status=_STATUS.get(each.status, "changed"),
+            old_path=each.old_path,
+            added_lines=each.added,
+            removed_lines=each.removed,
+        )
+        for each in workspace.git.diff(old.code.snapshot, new.code.snapshot)
+    )
+
+
+def _look_inside(workspace: Workspace, diff: FileDiff) -> FileDiff:
+    before, after = _list(workspace, diff, diff.old), _list(workspace, diff, diff.new)
+    if before is None or after is None:
+        return diff
+    return msgspec.structs.replace(diff, files=diff_listings(before, after))
+
+
+def _list(
+    workspace: Workspace, diff: FileDiff, fingerprint: Fingerprint | None
+) -> dict[RepoPath, TreeEntry] | None:
+    if fingerprint is None or fingerprint.kind != "dir":
+        return None
+    try:
+        return list_files(workspace.objects, fingerprint, diff.path)
+    except MissingObjectError:
+        return None

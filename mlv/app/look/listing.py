@@ -1,0 +1,135 @@
+"""List runs, with the columns in which they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from mlv.app.runs import load_runs, load_unsealed
+from mlv.app.workspace import Workspace
+from mlv.core.ids import RunId, shorten_ids
+from mlv.core.params import ParamValue, flatten_params
+from mlv.core.run import Run, RunKind
+from mlv.core.scalars import number_of
+
+
+class ListedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the list.
+
+    Attributes:
+        id: The run's id.
+        short_id: Its shortest unique prefix.
+        status: `running` and `lost` for runs without a record.
+        code: HEAD when the run began; None when unknown.
+        dirty: Whether the code differed from HEAD.
+    """
+
+    id: RunId
+    short_id: str
+    name: str
+    kind: RunKind
+    status: str
+    started_at: datetime
+    duration_s: float | None
+    code: str | None
+    dirty: bool
+    tags: tuple[str, ...]
+    params: dict[str, ParamValue]
+    metrics: dict[str, float]
+
+
+class RunList(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs, newest first.
+
+    Attributes:
+        runs: The runs that are shown.
+        params: Names of the params in which the shown runs differ.
+        metrics: Names of all metrics that a shown run has.
+        n_hidden: How many more runs there are beyond the limit.
+        n_reproductions: How many reproductions were passed over.
+    """
+
+    runs: tuple[ListedRun, ...]
+    params: tuple[str, ...]
+    metrics: tuple[str, ...]
+    n_hidden: int
+    n_reproductions: int
+
+
+def list_runs(workspace: Workspace, *, limit: int | None, reproductions: bool) -> RunList:
+    """Return the newest runs.
+
+    Args:
+        workspace: Where.
+        limit: How many at most; None for all.
+        reproductions: Whether reproductions are listed as well.
+
+    Raises:
+        CorruptDataError: A record or the operation log is damaged.
+    """
+    sealed = load_runs(workspace)
+    unsealed = load_unsealed(workspace)
+    short = shorten_ids([run.id for run in sealed] + [each.start.id for each in unsealed])
+    lines = [_line(run, short) for run in sealed]
+    known = {run.id for run in sealed}
+    for each in unsealed:
+        start = each.start
+        if start.id not in known:
+            lines.append(
+                ListedRun(
+                    id=start.id,
+                    short_id=short[start.id],
+                    name=start.name,
+                    kind=start.kind,
+                    status="lost" if each.alive is False else "running",
+                    started_at=start.started_at,
+                    duration_s=None,
+                    code=start.code.commit or None,
+                    dirty=start.code.dirty,
+                    tags=start.tags,
+                    params={name: p.value for name, p in flatten_params(start.params).items()},
+                    metrics={},
+                )
+            )
+    lines.sort(key=lambda line: line.id, reverse=True)
+    wanted = [line for line in lines if reproductions or line.kind == "run"]
+    shown = wanted[:limit]
+    return RunList(
+        runs=tuple(shown),
+        params=tuple(_differing(shown)),
+        metrics=tuple(sorted({name for line in shown for name in line.metrics})),
+        n_hidden=len(wanted) - len(shown),
+        n_reproductions=len(lines) - len(wanted),
+    )
+
+
+def _line(run: Run, short: dict[RunId, str]) -> ListedRun:
+    return ListedRun(
+        id=run.id,
+        short_id=short[run.id],
+        name=run.name,
+        kind=run.kind,
+        status=run.status,
+        started_at=run.started_at,
+        duration_s=run.duration_s,
+        code=run.code.commit or None,
+        dirty=run.code.dirty,
+        tags=run.tags,
+        params={name: param.value for name, param in flatten_params(run.params).items()},
+        metrics={name: number_of(metric.value) for name, metric in run.metrics.items()},
+    )
+
+
+def _differing(lines: Sequence[ListedRun]) -> Iterable[str]:
+    names = sorted({name for line in lines for name in line.params})
+    for name in names:
+        values = {
+            msgspec.json.encode(line.params.get(name, msgspec.UNSET))
+            for line in lines
+            if name in line.params
+        }
+        absent = any(name not in line.params for line in lines)
+        if len(values) > 1 or (values and absent):
+            yield name

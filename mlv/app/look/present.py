@@ -1,0 +1,96 @@
+"""The worktree as it is now, described as if it were a run."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from mlv.app.workspace import Workspace
+from mlv.capture.metrics_file import read_metrics_file
+from mlv.capture.params import read_params_file
+from mlv.core.paths import RepoPath
+from mlv.core.run import Input, Metric, Output, ParamSource, Run
+from mlv.core.scalars import scalar_of
+from mlv.core.tree import Fingerprint
+from mlv.git.snapshot import take_snapshot
+from mlv.worktree.fingerprint import HashOnly, find_fingerprint
+from mlv.worktree.paths import os_path
+
+
+@contextmanager
+def describe_worktree(workspace: Workspace, like: Run) -> Iterator[Run]:
+    """Describe the worktree by the same files as a run; nothing is stored.
+
+    Params and metrics of files are read again; those of flags and of the Python
+    API are taken to be the same, because the worktree does not hold them. The
+    code snapshot exists for the length of the block.
+
+    Raises:
+        UnreadableFileError: A params or metrics file is malformed.
+        GitError: Git refuses.
+    """
+    ref = f"refs/mlv/look/{secrets.token_hex(8)}"
+    now_s = time.time_ns() // 1_000_000_000
+    snapshot = take_snapshot(workspace.git, ref=ref, message="mlv: worktree", when=now_s)
+    try:
+        code = msgspec.structs.replace(
+            like.code, snapshot=snapshot.commit, tree=snapshot.tree, dirty=snapshot.dirty
+        )
+        yield msgspec.structs.replace(
+            like,
+            name="worktree",
+            code=code,
+            inputs=_inputs(workspace, like),
+            outputs=_outputs(workspace, like),
+            params=tuple(_params(workspace, like)),
+            metrics=_metrics(workspace, like),
+        )
+    finally:
+        workspace.git.delete_ref(ref)
+
+
+def _look(workspace: Workspace, path: RepoPath) -> Fingerprint | None:
+    return find_fingerprint(os_path(workspace.root, path), HashOnly())
+
+
+def _inputs(workspace: Workspace, like: Run) -> tuple[Input, ...]:
+    found = ((each, _look(workspace, each.path)) for each in like.inputs)
+    return tuple(
+        msgspec.structs.replace(each, fingerprint=now) for each, now in found if now is not None
+    )
+
+
+def _outputs(workspace: Workspace, like: Run) -> tuple[Output, ...]:
+    found = ((each, _look(workspace, each.path)) for each in like.outputs)
+    return tuple(
+        msgspec.structs.replace(each, fingerprint=now) for each, now in found if now is not None
+    )
+
+
+def _params(workspace: Workspace, like: Run) -> Iterator[ParamSource]:
+    for source in like.params:
+        if source.file is None:
+            yield source
+            continue
+        path = os_path(workspace.root, RepoPath(source.name))
+        if path.is_file():
+            values = read_params_file(path, source.name)
+            yield msgspec.structs.replace(source, values=values)
+
+
+def _metrics(workspace: Workspace, like: Run) -> dict[str, Metric]:
+    metrics = {name: metric for name, metric in like.metrics.items() if metric.source == "api"}
+    for name in sorted({metric.source for metric in like.metrics.values()} - {"api"}):
+        path: Path = os_path(workspace.root, RepoPath(name))
+        if path.is_file():
+            found = read_metrics_file(path, name)
+            metrics |= {
+                key: Metric(value=scalar_of(value), source=name)
+                for key, value in found.values.items()
+            }
+    return metrics

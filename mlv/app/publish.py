@@ -1,0 +1,67 @@
+"""Append operations: who, when and why come from here."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from mlv.app.workspace import Workspace
+from mlv.capture.redact import redact_argv
+from mlv.core.operation import Actor, Change, LoggedOperation, Operation, next_time
+
+
+class Invocation(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asked for something, and with which words.
+
+    Attributes:
+        actor: The person.
+        argv: The command line, secrets redacted.
+        reason: Why, if they said so.
+    """
+
+    actor: Actor
+    argv: tuple[str, ...] = ()
+    reason: str | None = None
+
+
+def read_invocation(
+    workspace: Workspace, argv: Sequence[str], *, reason: str | None = None
+) -> Invocation:
+    """Return who is at work, and with which words; secrets in them are redacted."""
+    actor = Actor(git=workspace.git.identity(), user=user_name(), host=os.uname().nodename)
+    return Invocation(actor=actor, argv=redact_argv(argv), reason=reason)
+
+
+def user_name() -> str:
+    """Return the name of the operating-system user, or their number when they have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def publish(workspace: Workspace, invocation: Invocation, change: Change) -> LoggedOperation:
+    """Append one operation to the log of this clone.
+
+    Raises:
+        CorruptDataError: The log is damaged.
+        StorageError: The disk is full, read-only or failing; nothing was appended.
+    """
+    wall_ms = time.time_ns() // 1_000_000
+
+    def build(last: LoggedOperation | None) -> Operation:
+        return Operation(
+            clone=workspace.clone,
+            previous=last.id if last else None,
+            time=next_time(last.operation.time if last else None, wall_ms),
+            actor=invocation.actor,
+            argv=invocation.argv,
+            reason=invocation.reason,
+            change=change,
+        )
+
+    return workspace.operations.append(build)

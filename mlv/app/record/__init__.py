@@ -1,0 +1,1 @@
+"""Record a run: begin before the command starts, seal after it has ended."""

@@ -1,0 +1,155 @@
+"""Begin a run: take down everything that is true before the command starts."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+import msgspec
+
+from mlv.app.live_run import KnownFile, LiveRun, RunStart, save_start
+from mlv.app.publish import user_name
+from mlv.app.record.code import record_code, snapshot_ref
+from mlv.app.record.environment import record_environment
+from mlv.app.record.known_inputs import check_inputs, fingerprint_inputs
+from mlv.app.record.params import read_params, store_params_files
+from mlv.app.reporter import Reporter
+from mlv.app.runs import load_runs
+from mlv.app.workspace import Workspace
+from mlv.capture.executable import resolve_executable
+from mlv.capture.liveness import process_identity
+from mlv.capture.redact import redact_argv
+from mlv.core.ids import RunId, format_run_id, format_run_name
+from mlv.core.run import Code, Command, RunKind
+from mlv.store.failures import storage_errors
+from mlv.worktree.paths import os_path, repo_path
+from mlv.worktree.signature import read_signature
+
+_METRICS_FILES = ("metrics.json", "metrics.yaml", "metrics.yml", "metrics.toml")
+
+
+class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person asks to be recorded.
+
+    Attributes:
+        argv: The command, word by word.
+        directory: Where it runs; paths are relative to it.
+        executable: The program that the first word stands for; None to look it up.
+        name: None for a random one.
+        inputs, outputs: Declared files and directories.
+        params: Declared params files, as `FILE` or `FILE:KEY,KEY`.
+        metrics: Declared metrics files.
+        observe: Whether to watch which files a Python command opens.
+        kind, original, code: Set when a run is reproduced.
+    """
+
+    argv: tuple[str, ...]
+    directory: Path
+    executable: Path | None = None
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    inputs: tuple[Path, ...] = ()
+    outputs: tuple[Path, ...] = ()
+    params: tuple[str, ...] = ()
+    metrics: tuple[Path, ...] = ()
+    observe: bool = True
+    kind: RunKind = "run"
+    original: RunId | None = None
+    code: Code | None = None
+
+
+def begin_run(workspace: Workspace, request: RunRequest, reporter: Reporter) -> LiveRun:
+    """Take the snapshot, fingerprint inputs, read params, and make the run visible.
+
+    What can be wrong with the request is found before anything is written.
+
+    Raises:
+        CommandNotFoundError, CommandNotExecutableError: Of the command.
+        MissingFileError: An input or a params file is not there.
+        UnreadableFileError: A params file is malformed.
+        GitError: The repository has no commit yet, or Git refuses.
+        StorageError: The disk is full, read-only or failing.
+    """
+    now_ns = time.time_ns()
+    run_id = format_run_id(now_ns // 1_000_000, secrets.token_bytes(10))
+    executable = request.executable or find_program(request.argv, request.directory)
+    params = read_params(workspace, request)
+    check_inputs(workspace, request)
+    earlier = load_runs(workspace)
+    code = request.code or record_code(workspace, run_id, now_ns, reporter)
+    try:
+        store_params_files(workspace, params)
+        start = RunStart(
+            id=run_id,
+            name=request.name or format_run_name(secrets.randbits(64), (r.name for r in earlier)),
+            kind=request.kind,
+            original=request.original,
+            root=str(workspace.root),
+            process=process_identity(),
+            started_at=datetime.fromtimestamp(now_ns / 1e9, tz=timezone.utc),
+            user=user_name(),
+            host=os.uname().nodename,
+            command=_command(workspace, request, executable),
+            code=code,
+            environment=record_environment(workspace, executable, request.directory),
+            observed=request.observe,
+            inputs=fingerprint_inputs(workspace, request, earlier),
+            outputs=_known_files(workspace, request.outputs, now_ns),
+            params=params,
+            metrics_files=_known_files(workspace, _metrics_files(workspace, request), now_ns),
+            metrics_declared=bool(request.metrics),
+            metric_policies=workspace.settings.project.policies(),
+            tags=request.tags,
+            note=request.note,
+        )
+        live = workspace.layout.live / run_id
+        with storage_errors("begin the run"):
+            live.mkdir()
+            save_start(live, start)
+    except BaseException:
+        if request.code is None:
+            workspace.git.delete_ref(snapshot_ref(run_id))
+        raise
+    return LiveRun(directory=live, start=start)
+
+
+def find_program(argv: Sequence[str], directory: Path) -> Path:
+    """Return the program that the first word of a command stands for, here and now.
+
+    Raises:
+        CommandNotFoundError, CommandNotExecutableError: It is not to be had.
+    """
+    return resolve_executable(argv[0], directory, os.environ.get("PATH"))
+
+
+def _command(workspace: Workspace, request: RunRequest, executable: Path) -> Command:
+    return Command(
+        argv=redact_argv(request.argv),
+        directory=repo_path(workspace.root, request.directory),
+        executable=str(executable),
+    )
+
+
+def _metrics_files(workspace: Workspace, request: RunRequest) -> tuple[Path, ...]:
+    if request.metrics:
+        return request.metrics
+    places = dict.fromkeys((request.directory, workspace.root))
+    return tuple(place / name for place in places for name in _METRICS_FILES)
+
+
+def _known_files(
+    workspace: Workspace, paths: tuple[Path, ...], now_ns: int
+) -> tuple[KnownFile, ...]:
+    known = dict.fromkeys(repo_path(workspace.root, path) for path in paths)
+    return tuple(
+        KnownFile(
+            path=path,
+            signature=read_signature(os_path(workspace.root, path), now_ns=now_ns),
+        )
+        for path in known
+    )

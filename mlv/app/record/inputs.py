@@ -1,0 +1,98 @@
+"""Inputs, once more when the command has ended: did they change meanwhile?"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from mlv.app.live_run import KnownInput, RunStart
+from mlv.app.record.seen import Seen
+from mlv.app.workspace import Workspace
+from mlv.capture.observe import FileSignature
+from mlv.core.paths import RepoPath
+from mlv.core.run import Input, Source
+from mlv.core.tree import Fingerprint
+from mlv.errors import MlvError
+from mlv.worktree.fingerprint import HashOnly, find_fingerprint, fingerprint
+from mlv.worktree.paths import os_path
+from mlv.worktree.signature import read_signature
+
+
+def seal_inputs(
+    workspace: Workspace, start: RunStart, seen: Seen
+) -> tuple[tuple[Input, ...], tuple[str, ...]]:
+    """Return the inputs of a run, sorted by path, and what is wrong with them.
+
+    Inputs that were fingerprinted before are looked at again. Inputs that were
+    only seen during the run are fingerprinted now, and believed only when their
+    metadata are what they were when the command opened them.
+
+    Raises:
+        StorageError: The disk is full, read-only or failing.
+    """
+    inputs = [
+        _look_again(workspace, known, seen)
+        for known in start.inputs
+        if known.source == "declared" or known.path in seen.reads
+    ]
+    known_paths = {each.path for each in inputs}
+    for path, signature in seen.reads.items():
+        if path not in known_paths:
+            inputs.append(_look_late(workspace, path, signature))
+    inputs.sort(key=lambda each: each.path)
+    problems = tuple(_describe(each, seen) for each in inputs if each.changed)
+    return tuple(inputs), problems
+
+
+def _look_again(workspace: Workspace, known: KnownInput, seen: Seen) -> Input:
+    place = os_path(workspace.root, known.path)
+    source: Source = known.source
+    if known.source == "declared" and known.path in seen.declared_reads:
+        source = "both"
+    after: Fingerprint | None = known.fingerprint
+    now = read_signature(place, now_ns=time.time_ns())
+    if not known.signature.proves_unchanged(now):
+        after = find_fingerprint(place, HashOnly())
+    changed = after != known.fingerprint
+    return Input(
+        path=known.path,
+        source=source,
+        fingerprint=known.fingerprint,
+        changed=changed,
+        after=after if changed else None,
+        stored=known.stored,
+    )
+
+
+def _look_late(workspace: Workspace, path: RepoPath, opened: FileSignature) -> Input:
+    place = os_path(workspace.root, path)
+    try:
+        with workspace.objects.transaction() as objects:
+            found = fingerprint(place, objects)
+    except MlvError:
+        return Input(path=path, source="observed", fingerprint=None, changed=True, stored=False)
+    if _is_still(place, opened):
+        return Input(path=path, source="observed", fingerprint=found)
+    return Input(
+        path=path, source="observed", fingerprint=None, changed=True, after=found, stored=False
+    )
+
+
+def _is_still(place: Path, opened: FileSignature) -> bool:
+    found = place.stat()
+    return (
+        found.st_dev,
+        found.st_ino,
+        found.st_size,
+        found.st_mtime_ns,
+        found.st_ctime_ns,
+    ) == (opened.dev, opened.ino, opened.size, opened.mtime_ns, opened.ctime_ns)
+
+
+def _describe(changed: Input, seen: Seen) -> str:
+    who = "the command wrote to it" if changed.path in seen.writes else "while the command ran"
+    if changed.fingerprint is None:
+        return f"input {changed.path} changed before mlv could record it ({who})"
+    before = changed.fingerprint.digest[:12]
+    after = changed.after.digest[:12] if changed.after else "gone"
+    return f"input {changed.path} changed ({who}): {before} -> {after}"

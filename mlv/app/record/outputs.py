@@ -1,0 +1,60 @@
+"""Outputs: what the command wrote, fingerprinted and stored when it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from mlv.app.live_run import RunStart
+from mlv.app.record.seen import Seen
+from mlv.app.workspace import Workspace
+from mlv.core.paths import RepoPath
+from mlv.core.run import Output, Source
+from mlv.errors import MissingFileError
+from mlv.store.objects import ObjectWriter
+from mlv.worktree.fingerprint import fingerprint
+from mlv.worktree.paths import os_path, repo_path
+
+
+def seal_outputs(
+    workspace: Workspace, start: RunStart, seen: Seen, artifacts: Iterable[str]
+) -> tuple[tuple[Output, ...], tuple[str, ...]]:
+    """Return the outputs of a run, sorted by path, and what is wrong with them.
+
+    Args:
+        workspace: Where it ran.
+        start: What was declared at the start.
+        seen: What the command was seen to write.
+        artifacts: Absolute paths that the program declared while it ran.
+
+    Raises:
+        FileChangedError: Something still writes to an output.
+        StorageError: The disk is full, read-only or failing.
+    """
+    declared = {known.path for known in start.outputs}
+    declared |= {repo_path(workspace.root, Path(path)) for path in artifacts}
+    sources: dict[RepoPath, Source] = dict.fromkeys(declared, "declared")
+    for path in seen.writes:
+        if not any(path.startswith(f"{each}/") for each in declared):
+            sources[path] = "both" if path in declared else "observed"
+    outputs: list[Output] = []
+    problems: list[str] = []
+    if sources:
+        with workspace.objects.transaction() as objects:
+            for path in sorted(sources):
+                found = _store(workspace, objects, path, sources[path])
+                if found is None:
+                    problems.append(f"output {path} was declared, but the command did not write it")
+                else:
+                    outputs.append(found)
+    return tuple(outputs), tuple(problems)
+
+
+def _store(
+    workspace: Workspace, objects: ObjectWriter, path: RepoPath, source: Source
+) -> Output | None:
+    try:
+        found = fingerprint(os_path(workspace.root, path), objects)
+    except MissingFileError:
+        return None
+    return Output(path=path, source=source, fingerprint=found)

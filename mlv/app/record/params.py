@@ -1,0 +1,114 @@
+"""The params of a run, from files and from the command's own flags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+from mlv.app.workspace import Workspace
+from mlv.capture.params import params_from_argv, read_params_file
+from mlv.core.paths import RepoPath
+from mlv.core.run import ParamSource
+from mlv.errors import FileChangedError, MissingFileError
+from mlv.worktree.fingerprint import HashOnly, fingerprint
+from mlv.worktree.paths import os_path, repo_path
+
+_PARAMS_FILES = ("params.yaml", "params.yml", "params.json", "params.toml")
+
+
+class ParamsRequest(Protocol):
+    """The part of a run request that says where params are."""
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """The command."""
+
+    @property
+    def directory(self) -> Path:
+        """Where it runs."""
+
+    @property
+    def params(self) -> tuple[str, ...]:
+        """Declared params files."""
+
+
+def read_params(workspace: Workspace, request: ParamsRequest) -> tuple[ParamSource, ...]:
+    """Return the params that are known before the command starts.
+
+    Without declared files, `params.yaml`, `.yml`, `.json` and `.toml` are looked
+    for where the command runs, then at the root.
+
+    Raises:
+        MissingFileError: A declared file, or a key in it, is not there.
+        UnreadableFileError: A file is malformed; the message names line and column.
+    """
+    sources = [_read_file(workspace, path, keys) for path, keys in _files(workspace, request)]
+    flags = params_from_argv(request.argv)
+    if flags:
+        sources.append(ParamSource(name="command", values=flags))
+    return tuple(sources)
+
+
+def store_params_files(workspace: Workspace, sources: Iterable[ParamSource]) -> None:
+    """Store the params files themselves, so that they can be put back.
+
+    Raises:
+        FileChangedError: A file is no longer what was read.
+        StorageError: The disk is full, read-only or failing.
+    """
+    files = {RepoPath(source.name): source.file for source in sources if source.file}
+    if not files:
+        return
+    with workspace.objects.transaction() as objects:
+        for path, expected in files.items():
+            if fingerprint(os_path(workspace.root, path), objects) != expected:
+                message = f"params file {path!r} changed while the run began"
+                raise FileChangedError(message, hint="run the same command again")
+
+
+def _files(workspace: Workspace, request: ParamsRequest) -> list[tuple[Path, tuple[str, ...]]]:
+    if request.params:
+        return [_parse_declared(request.directory, text) for text in request.params]
+    for place in dict.fromkeys((request.directory, workspace.root)):
+        found = [place / name for name in _PARAMS_FILES if (place / name).is_file()]
+        if found:
+            return [(path, ()) for path in found]
+    return []
+
+
+def _parse_declared(directory: Path, text: str) -> tuple[Path, tuple[str, ...]]:
+    name, separator, keys = text.rpartition(":")
+    if not separator or (directory / text).exists():
+        name, keys = text, ""
+    path = directory / name
+    if not path.is_file():
+        message = f"params file {name!r} is not there"
+        raise MissingFileError(message, hint="check the path given with --params")
+    return path, tuple(key for key in keys.split(",") if key)
+
+
+def _read_file(workspace: Workspace, path: Path, keys: tuple[str, ...]) -> ParamSource:
+    name = repo_path(workspace.root, path)
+    values = read_params_file(path, name)
+    return ParamSource(
+        name=name,
+        values=_select(values, keys, name) if keys else values,
+        file=fingerprint(path, HashOnly()),
+    )
+
+
+def _select(values: dict[str, Any], keys: tuple[str, ...], name: str) -> dict[str, Any]:
+    selected: dict[str, Any] = {}
+    for key in keys:
+        source, target = values, selected
+        *parents, last = key.split(".")
+        for parent in parents:
+            inner = source.get(parent)
+            source = inner if isinstance(inner, dict) else {}
+            target = target.setdefault(parent, {})
+        if last not in source:
+            message = f"params file {name!r} has no key {key!r}"
+            raise MissingFileError(message)
+        target[last] = source[last]
+    return selected

@@ -1,0 +1,83 @@
+"""What the command was seen to read and write, less what does not count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+
+import msgspec
+
+from mlv.app.live_run import LiveRun
+from mlv.app.workspace import Workspace
+from mlv.capture.observe import FileSignature, ObservedProcess, read_observations
+from mlv.core.paths import RepoPath
+from mlv.store.failures import storage_errors
+from mlv.worktree.paths import os_path
+
+_IGNORE_FILE = ".mlvignore"
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """Files that count as inputs and outputs.
+
+    Attributes:
+        reads: Files that were read before anything was written to them, with
+            their metadata when they were first opened. Files that Git tracks are
+            in the code snapshot, and are not listed.
+        declared_reads: Declared inputs of which at least one file was read.
+        writes: Files that were written and are still there.
+        processes: Python processes that were watched.
+    """
+
+    reads: Mapping[RepoPath, FileSignature]
+    declared_reads: frozenset[RepoPath]
+    writes: tuple[RepoPath, ...]
+    processes: tuple[ObservedProcess, ...]
+
+
+def see(workspace: Workspace, live: LiveRun) -> Seen:
+    """Return what was seen of a run."""
+    observed = read_observations(live.directory)
+    ignored = _Ignored(workspace)
+    tracked = workspace.git.tracked(observed.reads) if observed.reads else {}
+    declared = {known.path for known in live.start.inputs if known.source == "declared"}
+    return Seen(
+        reads={
+            path: signature
+            for path, signature in observed.reads.items()
+            if path not in tracked and not ignored(path) and not _is_below(path, declared)
+        },
+        declared_reads=frozenset(
+            each for each in declared if any(_is_below(path, (each,)) for path in observed.reads)
+        ),
+        writes=tuple(
+            path
+            for path in observed.writes
+            if not ignored(path) and os_path(workspace.root, path).is_file()
+        ),
+        processes=observed.processes,
+    )
+
+
+def _is_below(path: RepoPath, directories: Iterable[RepoPath]) -> bool:
+    return any(path == each or path.startswith(f"{each}/") for each in directories)
+
+
+class _Ignored:
+    """Tells whether `.mlvignore` at the root, in the syntax of `.gitignore`, names a path."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._file = workspace.root / _IGNORE_FILE
+
+    def __call__(self, path: RepoPath) -> bool:
+        return self._match is not None and self._match(path)
+
+    @cached_property
+    def _match(self) -> Callable[[str], bool] | None:
+        if not self._file.exists():
+            return None
+        from pathspec import GitIgnoreSpec
+
+        with storage_errors(f"read {self._file}"):
+            lines = self._file.read_text().splitlines()
+        return GitIgnoreSpec.from_lines(lines).match_file

@@ -1,0 +1,1 @@
+"""Make a run again, and say whether it came out the same."""

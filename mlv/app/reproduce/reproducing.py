@@ -1,0 +1,182 @@
+"""Reproduce a run: what `mlv reproduce` does."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import msgspec
+
+from mlv.app.look.showing import read_environment
+from mlv.app.publish import Invocation
+from mlv.app.record.begin import RunRequest, begin_run
+from mlv.app.record.run_command import execute_live
+from mlv.app.record.seal import publish_run, seal_run
+from mlv.app.record.series import read_series
+from mlv.app.reporter import Reporter
+from mlv.app.reproduce.preflight import Blocker, Preflight, check_run
+from mlv.app.reproduce.sandbox import build_sandbox, remove_sandbox, sandbox_directory
+from mlv.app.runs import find_run
+from mlv.app.workspace import Workspace
+from mlv.core.environment import Environment
+from mlv.core.environment_diff import EnvironmentDiff
+from mlv.core.paths import RepoPath
+from mlv.core.run import Reproduction, Run, Tolerance
+from mlv.core.run_diff import diff_environment_records
+from mlv.core.verdict import Comparison, TolerancePolicy, Verdict, compare_reproduction
+from mlv.worktree.paths import os_path
+
+
+class ReproduceRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person asks for.
+
+    Attributes:
+        reference: The run.
+        tolerance: Holds for every metric; None for what was recorded, else exact.
+        keep: Whether to keep the worktree of the reproduction.
+    """
+
+    reference: str
+    tolerance: Tolerance | None = None
+    keep: bool = False
+
+
+class ReproduceResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What came out.
+
+    Attributes:
+        original: The run that was to be made again.
+        verdict: The answer.
+        comparison: What was compared; None when the command did not run.
+        reproduction: The record of the new run; None likewise.
+        environment: How the environment differs from the recorded one.
+        blockers: What stopped it.
+        kept: Where the worktree of the reproduction is, if it was kept.
+    """
+
+    original: Run
+    verdict: Verdict
+    comparison: Comparison | None = None
+    reproduction: Run | None = None
+    environment: EnvironmentDiff = EnvironmentDiff()
+    blockers: tuple[Blocker, ...] = ()
+    kept: Path | None = None
+
+
+def plan_reproduction(workspace: Workspace, reference: str) -> Preflight:
+    """Find everything that would stop a reproduction; nothing is done.
+
+    Raises:
+        NoSuchRunError, AmbiguousRunError: Of the reference.
+        CorruptDataError: The record is damaged.
+    """
+    return check_run(workspace, find_run(workspace, reference))
+
+
+def reproduce(
+    workspace: Workspace, request: ReproduceRequest, invocation: Invocation, reporter: Reporter
+) -> ReproduceResult:
+    """Make a run again in a worktree of its own, and compare the two.
+
+    The reproduction is recorded as a run that points at the original.
+
+    Raises:
+        NoSuchRunError, AmbiguousRunError: Of the reference.
+        CorruptDataError: A record or an input is damaged.
+        StorageError: The disk is full, read-only or failing.
+    """
+    preflight = plan_reproduction(workspace, request.reference)
+    original = preflight.run
+    if preflight.blockers:
+        return ReproduceResult(original=original, verdict="cannot-run", blockers=preflight.blockers)
+    directory = sandbox_directory(workspace, original.id, secrets.token_hex(4))
+    kept: Path | None = None
+    try:
+        build_sandbox(workspace, original, directory)
+        sandbox = workspace.at(directory)
+        run, comparison = _run(sandbox, preflight, request, invocation, reporter)
+        if request.keep or comparison.verdict == "diverged":
+            kept = directory
+    finally:
+        if kept is None:
+            remove_sandbox(workspace, directory)
+    recorded = read_environment(workspace, original.environment)
+    current = read_environment(workspace, run.environment)
+    _warn_of_editable(workspace, current, reporter)
+    return ReproduceResult(
+        original=original,
+        verdict=comparison.verdict,
+        comparison=comparison,
+        reproduction=run,
+        environment=diff_environment_records(recorded, current),
+        kept=kept,
+    )
+
+
+def _run(
+    sandbox: Workspace,
+    preflight: Preflight,
+    request: ReproduceRequest,
+    invocation: Invocation,
+    reporter: Reporter,
+) -> tuple[Run, Comparison]:
+    original = preflight.run
+    run_request = _request(sandbox, preflight)
+    variables = _recorded_variables(sandbox, original)
+    live = begin_run(sandbox, run_request, reporter)
+    end = execute_live(sandbox, run_request, live, variables)
+    run = seal_run(sandbox, live, end)
+    comparison = compare_reproduction(
+        _with_series(sandbox, original),
+        _with_series(sandbox, run),
+        TolerancePolicy(flag=request.tolerance),
+    )
+    run = msgspec.structs.replace(
+        run, reproduction=Reproduction(original=original.id, verdict=comparison.verdict)
+    )
+    publish_run(sandbox, live, run, invocation)
+    return run, comparison
+
+
+def _request(sandbox: Workspace, preflight: Preflight) -> RunRequest:
+    run = preflight.run
+    root = sandbox.root
+    metrics_files = dict.fromkeys(m.source for m in run.metrics.values() if m.source != "api")
+    return RunRequest(
+        argv=run.command.argv,
+        directory=os_path(root, run.command.directory),
+        executable=preflight.executable,
+        inputs=tuple(os_path(root, i.path) for i in run.inputs if i.source != "observed"),
+        outputs=tuple(os_path(root, o.path) for o in run.outputs if o.source != "observed"),
+        params=tuple(
+            str(os_path(root, RepoPath(source.name))) for source in run.params if source.file
+        ),
+        metrics=tuple(os_path(root, RepoPath(name)) for name in metrics_files),
+        observe=run.observed,
+        kind="reproduction",
+        original=run.id,
+        code=run.code,
+    )
+
+
+def _recorded_variables(sandbox: Workspace, run: Run) -> dict[str, str]:
+    environment = read_environment(sandbox, run.environment)
+    return {} if environment is None else environment.variables
+
+
+def _with_series(workspace: Workspace, run: Run) -> Run:
+    return msgspec.structs.replace(run, series=read_series(workspace, run))
+
+
+def _warn_of_editable(
+    workspace: Workspace, environment: Environment | None, reporter: Reporter
+) -> None:
+    if environment is None or environment.interpreter is None:
+        return
+    for each in environment.interpreter.distributions:
+        if each.editable and each.source and str(workspace.root) in each.source:
+            reporter.warn(
+                f"{each.name} is installed in editable mode from this worktree, so the"
+                " reproduction used its code as it is now",
+                hint="install it normally in the environment that reproduces",
+            )

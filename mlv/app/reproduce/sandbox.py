@@ -1,0 +1,58 @@
+"""The place where a run is made again: a worktree of its own, with the recorded inputs."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from mlv.app.restore.target import StoredFile, inputs_of_run
+from mlv.app.workspace import Workspace
+from mlv.core.ids import RunId
+from mlv.core.run import Run
+from mlv.store.failures import storage_errors
+from mlv.worktree.paths import is_inside, os_path
+from mlv.worktree.place import place, remove
+
+
+def sandbox_directory(workspace: Workspace, run_id: RunId, token: str) -> Path:
+    """Return where a reproduction of a run takes place."""
+    return workspace.layout.cache / "reproduce" / f"{run_id}-{token}"
+
+
+def build_sandbox(workspace: Workspace, run: Run, directory: Path) -> None:
+    """Check the code snapshot out and put the inputs beside it.
+
+    Outputs that the snapshot holds are removed, so that what is compared later
+    was made by the command. The user's own worktree is not touched.
+
+    Raises:
+        GitError: The snapshot cannot be checked out.
+        MissingObjectError, CorruptDataError: An input is gone or damaged.
+        StorageError: The disk is full, read-only or failing.
+    """
+    with storage_errors("prepare the reproduction"):
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        workspace.git.add_worktree(directory, run.code.snapshot)
+        inputs = inputs_of_run(workspace, run)
+        for each in run.outputs:
+            if is_inside(each.path) and each.path not in inputs:
+                _clear(directory, each.path)
+        for path, file in inputs.items():
+            if isinstance(file, StoredFile):
+                place(directory, path, file.kind, workspace.objects.stream(file.content))
+
+
+def remove_sandbox(workspace: Workspace, directory: Path) -> None:
+    """Remove a sandbox with all that the command left in it."""
+    workspace.git.remove_worktree(directory)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _clear(directory: Path, path: str) -> None:
+    from mlv.core.paths import RepoPath
+
+    place_on_disk = os_path(directory, RepoPath(path))
+    if place_on_disk.is_dir() and not place_on_disk.is_symlink():
+        shutil.rmtree(place_on_disk)
+    else:
+        remove(directory, RepoPath(path))

@@ -1,0 +1,1 @@
+"""Change files of the worktree in one step that can be taken back: rollback and undo."""

@@ -1,0 +1,180 @@
+"""Apply a change of worktree files: all of it, or nothing.
+
+What the files hold before is stored first. A journal says what is being done,
+so that a change that was cut short is taken back by the next command.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from mlv.app.reporter import Reporter
+from mlv.app.workspace import Workspace
+from mlv.core.canonical import decode_record, encode_record
+from mlv.core.operation import (
+    ChangeWorktree,
+    FileChange,
+    FileState,
+    Operation,
+    Undo,
+    WorktreeChange,
+)
+from mlv.core.paths import RepoPath
+from mlv.core.run import Content, Record, first_schema
+from mlv.errors import MissingFileError, WorktreeError
+from mlv.store.durable import replace_file
+from mlv.store.failures import storage_errors
+from mlv.store.lock import exclusive_lock
+from mlv.store.objects import content_of
+from mlv.worktree.fingerprint import Sink, fingerprint
+from mlv.worktree.paths import os_path
+from mlv.worktree.place import place, remove, remove_directory
+
+
+class Journal(Record, frozen=True, kw_only=True, tag_field="type", tag="worktree-journal"):
+    """A change that is being applied.
+
+    Attributes:
+        root: Root of the worktree.
+        change: The stored `WorktreeChange`.
+        n_operations: How long the log of this clone was before.
+    """
+
+    root: str
+    change: Content
+    n_operations: int
+    schema: Literal[1] = msgspec.field(default_factory=first_schema)
+
+
+def worktree_lock(workspace: Workspace) -> AbstractContextManager[None]:
+    """Return the lock under which files of the worktree are changed.
+
+    Raises, when entered:
+        LockedError: Another process changes the worktree.
+    """
+    path = workspace.layout.root / "worktree-lock"
+    return exclusive_lock(path, purpose="changing the files of this worktree")
+
+
+def read_state(workspace: Workspace, path: RepoPath, sink: Sink) -> FileState | None:
+    """Return what lies at a path now, None when there is nothing.
+
+    Raises:
+        WorktreeError: A directory lies there.
+        UnreadableFileError: It cannot be read.
+    """
+    place_on_disk = os_path(workspace.root, path)
+    if place_on_disk.is_dir() and not place_on_disk.is_symlink():
+        message = f"a directory is in the way at {path!r}"
+        raise WorktreeError(message, hint=f"move {path} elsewhere, then try again")
+    try:
+        found = fingerprint(place_on_disk, sink)
+    except MissingFileError:
+        return None
+    return FileState(fingerprint=found, mode=stat.S_IMODE(place_on_disk.lstat().st_mode))
+
+
+def missing_directories(workspace: Workspace, files: Iterable[FileChange]) -> tuple[RepoPath, ...]:
+    """Return the directories that must be made for the files of a change, outermost first."""
+    wanted = {
+        RepoPath(path.rsplit("/", depth)[0])
+        for path in (change.path for change in files if change.after)
+        for depth in range(1, path.count("/") + 1)
+    }
+    return tuple(sorted(path for path in wanted if not os_path(workspace.root, path).exists()))
+
+
+def apply_change(workspace: Workspace, change: WorktreeChange) -> Content:
+    """Make the files of the worktree what `change` says they are to be.
+
+    The caller holds the lock, has stored every state before and after, publishes
+    an operation, and then calls `drop_journal`.
+
+    Returns:
+        The stored change.
+
+    Raises:
+        StorageError: The disk is full, read-only or failing; the files are as they were.
+        WorktreeError: Something is in the way; the files are as they were.
+    """
+    with workspace.objects.transaction() as objects:
+        stored = objects.add_record(change)
+    n_operations = len(_own_operations(workspace))
+    journal = Journal(root=str(workspace.root), change=stored, n_operations=n_operations)
+    with storage_errors("change files of the worktree"):
+        replace_file(workspace.layout.worktree_journal, encode_record(journal))
+        try:
+            _apply(workspace, change.files, change.directories)
+        except BaseException:
+            _take_back(workspace, change)
+            drop_journal(workspace)
+            raise
+    return stored
+
+
+def drop_journal(workspace: Workspace) -> None:
+    """Say that the change was published, so that it is not taken back."""
+    workspace.layout.worktree_journal.unlink(missing_ok=True)
+
+
+def finish_interrupted(workspace: Workspace, reporter: Reporter) -> None:
+    """Take back a change of worktree files that was cut short, if there is one.
+
+    Raises:
+        LockedError: The change is still being made.
+        StorageError: The disk is full, read-only or failing.
+    """
+    path = workspace.layout.worktree_journal
+    if not path.exists():
+        return
+    with worktree_lock(workspace):
+        if not path.exists():
+            return
+        journal = decode_record(path.read_bytes(), Journal)
+        if _was_published(workspace, journal):
+            drop_journal(workspace)
+            return
+        owner = workspace.at(Path(journal.root))
+        change = workspace.objects.read_record(journal.change, WorktreeChange)
+        with storage_errors("take back an unfinished change of worktree files"):
+            _take_back(owner, change)
+        drop_journal(workspace)
+    reporter.note(f"took back a change of {len(change.files)} files that was cut short")
+
+
+def _own_operations(workspace: Workspace) -> list[Operation]:
+    operations = (logged.operation for logged in workspace.operations.read())
+    return [operation for operation in operations if operation.clone == workspace.clone]
+
+
+def _was_published(workspace: Workspace, journal: Journal) -> bool:
+    for operation in _own_operations(workspace)[journal.n_operations :]:
+        change = operation.change
+        effective = change.inverse if isinstance(change, Undo) else change
+        if isinstance(effective, ChangeWorktree) and effective.files == journal.change:
+            return True
+    return False
+
+
+def _take_back(workspace: Workspace, change: WorktreeChange) -> None:
+    _apply(workspace, [each.reversed() for each in change.files], change.directories)
+
+
+def _apply(
+    workspace: Workspace, files: Iterable[FileChange], directories: tuple[RepoPath, ...]
+) -> None:
+    for change in files:
+        state = change.after
+        if state is None:
+            remove(workspace.root, change.path)
+        else:
+            blocks = workspace.objects.stream(content_of(state.fingerprint))
+            place(workspace.root, change.path, state.fingerprint.kind, blocks, mode=state.mode)
+    for directory in reversed(directories):
+        remove_directory(workspace.root, directory)

@@ -1,0 +1,113 @@
+"""Take an operation back, by appending its inverse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from mlv.app.publish import Invocation, publish
+from mlv.app.restore.change import apply_change, drop_journal, read_state, worktree_lock
+from mlv.app.workspace import Workspace
+from mlv.core.operation import (
+    ChangeWorktree,
+    EffectiveChange,
+    HideRun,
+    LoggedOperation,
+    PublishRun,
+    Undo,
+    WorktreeChange,
+)
+from mlv.core.state import find_undoable, reduce_operations
+from mlv.errors import NotPossibleError, WorktreeError
+from mlv.worktree.fingerprint import HashOnly
+
+
+class UndoResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What an undo did.
+
+    Attributes:
+        undone: The operation that was taken back.
+        operation: The operation that takes it back.
+        files: The files that changed.
+    """
+
+    undone: LoggedOperation
+    operation: LoggedOperation
+    files: WorktreeChange | None = None
+
+
+def undo(workspace: Workspace, reference: str | None, invocation: Invocation) -> UndoResult:
+    """Take back an operation; by default the newest that is not an undo or undone.
+
+    Args:
+        workspace: Where.
+        reference: The beginning of the operation's digest; None for the newest.
+        invocation: Who asks.
+
+    Raises:
+        NotPossibleError: There is no such operation, it is undone already, or the
+            reference is ambiguous.
+        WorktreeError: A file that would change back was edited since.
+        LockedError: Another process changes the worktree.
+        StorageError: The disk is full, read-only or failing; nothing was changed.
+    """
+    with worktree_lock(workspace):
+        target = _find(workspace.operations.read(), reference)
+        change = target.operation.change
+        effective = change.inverse if isinstance(change, Undo) else change
+        if not isinstance(effective, ChangeWorktree):
+            inverse = _invert_run(effective)
+            operation = publish(workspace, invocation, Undo(operation=target.id, inverse=inverse))
+            return UndoResult(undone=target, operation=operation)
+        files = _reverse_files(workspace, effective)
+        stored = apply_change(workspace, files)
+        inverse = ChangeWorktree(files=stored, worktree=str(workspace.root))
+        operation = publish(workspace, invocation, Undo(operation=target.id, inverse=inverse))
+        drop_journal(workspace)
+    return UndoResult(undone=target, operation=operation, files=files)
+
+
+def _find(operations: Sequence[LoggedOperation], reference: str | None) -> LoggedOperation:
+    state = reduce_operations(operations)
+    if reference is None:
+        newest = find_undoable(operations, state)
+        if newest is None:
+            message = "there is nothing to undo"
+            raise NotPossibleError(message, hint="see what was done with `mlv op log`")
+        return newest
+    found = [logged for logged in operations if reference and logged.id.startswith(reference)]
+    if len(found) != 1:
+        problem = "is ambiguous" if found else "does not exist"
+        message = f"operation {reference!r} {problem}"
+        raise NotPossibleError(message, hint="list operations with `mlv op log`")
+    if found[0].id in state.undone:
+        message = f"operation {reference!r} is undone already"
+        raise NotPossibleError(message, hint="see what was done with `mlv op log`")
+    return found[0]
+
+
+def _invert_run(change: PublishRun | HideRun) -> EffectiveChange:
+    if isinstance(change, PublishRun):
+        return HideRun(run=change.run, record=change.record)
+    return PublishRun(run=change.run, record=change.record)
+
+
+def _reverse_files(workspace: Workspace, change: ChangeWorktree) -> WorktreeChange:
+    if change.worktree != str(workspace.root):
+        message = f"that operation changed files of another worktree, {change.worktree!r}"
+        raise WorktreeError(message, hint=f"run `mlv -C {change.worktree} undo`")
+    done = workspace.objects.read_record(change.files, WorktreeChange)
+    edited = []
+    for each in done.files:
+        now = read_state(workspace, each.path, HashOnly())
+        expected = each.after.fingerprint if each.after else None
+        if (now.fingerprint if now else None) != expected:
+            edited.append(each.path)
+    if edited:
+        message = f"files were edited since: {', '.join(edited[:5])}"
+        hint = "commit them, or record them with `mlv run`, then go back with `mlv rollback RUN`"
+        raise WorktreeError(message, hint=hint)
+    return WorktreeChange(
+        files=tuple(each.reversed() for each in done.files), directories=done.directories
+    )

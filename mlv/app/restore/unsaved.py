@@ -1,0 +1,74 @@
+"""Find content of the worktree that exists nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from mlv.app.runs import load_runs
+from mlv.app.workspace import Workspace
+from mlv.core.digest import Digest
+from mlv.core.paths import RepoPath
+from mlv.core.run import Run
+from mlv.core.tree import Fingerprint
+from mlv.errors import MissingFileError
+from mlv.git.objects import TreeFile
+from mlv.store.trees import list_files
+from mlv.worktree.fingerprint import HashOnly, fingerprint
+from mlv.worktree.paths import os_path
+
+
+def find_unsaved(
+    workspace: Workspace, paths: Iterable[RepoPath], present: Mapping[RepoPath, TreeFile]
+) -> frozenset[RepoPath]:
+    """Return those of `paths` whose content is neither in HEAD nor in any run.
+
+    Args:
+        workspace: The worktree.
+        paths: Files that something else is about to replace.
+        present: The worktree as a Git tree; files that Git ignores are not in it.
+    """
+    there = [path for path in paths if os_path(workspace.root, path).exists()]
+    if not there:
+        return frozenset()
+    runs = load_runs(workspace)
+    in_git = _in_git(workspace, runs, [path for path in there if path in present])
+    recorded = _recorded(workspace, runs)
+    unsaved = set()
+    for path in there:
+        file = present.get(path)
+        if file is not None and file.blob_id in in_git.get(path, ()):
+            continue
+        if _digest(workspace, path) not in recorded:
+            unsaved.add(path)
+    return frozenset(unsaved)
+
+
+def _in_git(
+    workspace: Workspace, runs: Iterable[Run], paths: list[RepoPath]
+) -> dict[RepoPath, set[str]]:
+    commits = list(dict.fromkeys(run.code.snapshot for run in runs))
+    head = workspace.git.head().commit
+    known: dict[RepoPath, set[str]] = {}
+    found = workspace.git.blob_at([*commits, *([head] if head else [])], paths)
+    for (_, path), blob in found.items():
+        known.setdefault(path, set()).add(blob)
+    return known
+
+
+def _recorded(workspace: Workspace, runs: Iterable[Run]) -> set[Digest]:
+    fingerprints: set[Fingerprint] = set()
+    for run in runs:
+        fingerprints |= {each.fingerprint for each in run.outputs}
+        fingerprints |= {each.fingerprint for each in run.inputs if each.fingerprint}
+    return {
+        entry.digest
+        for each in fingerprints
+        for entry in list_files(workspace.objects, each, RepoPath("x")).values()
+    }
+
+
+def _digest(workspace: Workspace, path: RepoPath) -> Digest | None:
+    try:
+        return fingerprint(os_path(workspace.root, path), HashOnly()).digest
+    except MissingFileError:
+        return None

@@ -1,0 +1,51 @@
+"""Start using mlv in a repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from mlv.app.workspace import create_workspace, locate_repository
+from mlv.core.settings import Settings
+from mlv.store.durable import replace_file
+from mlv.store.failures import storage_errors
+
+_EXCLUDED = "/.mlv/"
+
+
+class InitResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What `init` made.
+
+    Attributes:
+        store: The new store.
+        clone: Id of the new clone.
+    """
+
+    store: Path
+    clone: str
+
+
+def initialize(start: Path, settings: Settings) -> InitResult:
+    """Create the store of a Git repository, and keep Git from looking into it.
+
+    Raises:
+        NotARepositoryError: `start` is not inside a Git worktree.
+        StoreExistsError: The repository has a store.
+        StorageError: The directory is read-only, or the disk is full.
+    """
+    exclude = locate_repository(start).common_dir / "info" / "exclude"
+    with storage_errors(f"write {exclude}"):
+        _exclude_store(exclude)
+    workspace = create_workspace(start, settings)
+    return InitResult(store=workspace.layout.root, clone=workspace.clone)
+
+
+def _exclude_store(exclude: Path) -> None:
+    exclude.parent.mkdir(exist_ok=True)
+    text = exclude.read_text() if exclude.exists() else ""
+    if _EXCLUDED in text.splitlines():
+        return
+    if text and not text.endswith("\n"):
+        text += "\n"
+    replace_file(exclude, f"{text}{_EXCLUDED}\n".encode())

@@ -1,0 +1,1 @@
+"""Run a command and observe what it does."""

@@ -1,0 +1,30 @@
+"""`mlv init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from mlv.cli.options import QuietOption
+
+
+def init(quiet: QuietOption = False) -> None:
+    """Start recording runs in this Git repository.
+
+    Makes the store `.mlv/` at the root, and keeps Git from looking into it.
+
+    Examples:
+        mlv init
+
+        mlv -C path/to/project init
+
+    Exit codes: 0 done; 3 not a Git repository, or there is a store already.
+    """
+    from mlv.app.setup import initialize
+    from mlv.config import load_settings
+
+    result = initialize(Path.cwd(), load_settings(Path.cwd()))
+    if not quiet:
+        typer.echo(f"created an empty store in {result.store}")
+        typer.echo("record a run with `mlv run COMMAND`")

@@ -1,0 +1,155 @@
+"""How two runs differ."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+
+import typer
+
+from mlv.cli.render.output import (
+    TableFormat,
+    format_number,
+    format_size,
+    format_table,
+    format_value,
+    print_json,
+)
+from mlv.core.environment_diff import EnvironmentDiff
+from mlv.core.run_diff import CodeChange, FileDiff, MetricChange, ParamChange, RunDiff
+from mlv.core.tree import Fingerprint
+
+_ABSENT = "-"
+_MOST_FILES = 20
+
+
+def print_diff(diff: RunDiff, *, table_format: TableFormat) -> None:
+    """Print a comparison: a one-line summary, then each part that differs."""
+    if table_format == "json":
+        print_json(diff)
+        return
+    for line in _lines(diff, table_format):
+        typer.echo(line)
+
+
+def print_environment(diff: EnvironmentDiff) -> None:
+    """Print how two environments differ."""
+    for line in _environment(diff, "table"):
+        typer.echo(line)
+
+
+def _lines(diff: RunDiff, table_format: TableFormat) -> Iterator[str]:
+    yield f"{diff.old} -> {diff.new}: {_summary(diff)}"
+    if diff.metrics:
+        headers = ["metric", "old", "new", "change", ""]
+        rows = [_metric_row(change) for change in diff.metrics]
+        yield from _part("metrics", headers, rows, table_format)
+    if diff.params:
+        rows = [_param_row(change) for change in diff.params]
+        yield from _part("params", ["param", "old", "new"], rows, table_format)
+    if diff.code:
+        rows = [_code_row(change) for change in diff.code]
+        yield from _part("code", ["file", "", "lines"], rows, table_format)
+    if diff.patch:
+        yield ""
+        yield diff.patch.rstrip("\n")
+    if diff.files:
+        rows = [row for each in diff.files for row in _file_rows(each)]
+        yield from _part("data", ["path", "", "old", "new"], rows, table_format)
+    yield from _environment(diff.environment, table_format)
+    if diff.command:
+        rows = [[shlex.join(diff.command[0]), shlex.join(diff.command[1])]]
+        yield from _part("command", ["old", "new"], rows, table_format)
+    if diff.unknown:
+        yield from ("", "not compared", *(f"  {reason}" for reason in diff.unknown))
+
+
+def _summary(diff: RunDiff) -> str:
+    if diff.empty:
+        return "no difference"
+    counts = {
+        "metric": len(diff.metrics),
+        "param": len(diff.params),
+        "code file": len(diff.code),
+        "input or output": len(diff.files),
+    }
+    words = [f"{n} {what if n == 1 else _plural(what)}" for what, n in counts.items() if n]
+    words += ["environment"] if not diff.environment.empty else []
+    words += ["command"] if diff.command else []
+    return f"{', '.join(words) or 'something'} differ{'s' if sum(counts.values()) == 1 else ''}"
+
+
+def _plural(noun: str) -> str:
+    return {"input or output": "inputs and outputs"}.get(noun, f"{noun}s")
+
+
+def _part(
+    title: str, headers: Sequence[str], rows: Sequence[Sequence[str]], table_format: TableFormat
+) -> Iterator[str]:
+    yield ""
+    yield f"### {title}\n" if table_format == "md" else title
+    table = format_table(headers, rows, table_format)
+    indent = "" if table_format == "md" else "  "
+    yield from (f"{indent}{line}" for line in table.splitlines())
+
+
+def _metric_row(change: MetricChange) -> list[str]:
+    words: list[str] = [] if change.direction == "unknown" else [change.direction]
+    if change.within_tolerance is not None:
+        words.append("within tolerance" if change.within_tolerance else "out of tolerance")
+    delta = change.delta
+    sign = "+" if delta is not None and delta > 0 else ""
+    shown = "" if delta is None else sign + format_number(delta)
+    return [
+        change.name,
+        format_number(change.old),
+        format_number(change.new),
+        shown,
+        ", ".join(words),
+    ]
+
+
+def _param_row(change: ParamChange) -> list[str]:
+    old = format_value(change.old) if change.in_old else _ABSENT
+    new = format_value(change.new) if change.in_new else _ABSENT
+    return [change.name, old, new]
+
+
+def _code_row(change: CodeChange) -> list[str]:
+    name = f"{change.old_path} -> {change.path}" if change.old_path else change.path
+    if change.added_lines is None or change.removed_lines is None:
+        return [name, change.status, "binary"]
+    return [name, change.status, f"+{change.added_lines} -{change.removed_lines}"]
+
+
+def _file_rows(diff: FileDiff) -> Iterator[list[str]]:
+    yield [diff.path, diff.role, _fingerprint(diff.old), _fingerprint(diff.new)]
+    for change in diff.files[:_MOST_FILES]:
+        status = "changed" if change.before and change.after else "removed"
+        status = "added" if change.before is None else status
+        sizes = (
+            (change.before.size_bytes if change.before else None),
+            (change.after.size_bytes if change.after else None),
+        )
+        yield [f"  {change.path}", status, *(_size(size) for size in sizes)]
+    if len(diff.files) > _MOST_FILES:
+        yield [f"  and {len(diff.files) - _MOST_FILES} more files", "", "", ""]
+
+
+def _fingerprint(fingerprint: Fingerprint | None) -> str:
+    if fingerprint is None:
+        return _ABSENT
+    return f"{fingerprint.digest[:8]} ({format_size(fingerprint.content_bytes)})"
+
+
+def _size(size_bytes: int | None) -> str:
+    return _ABSENT if size_bytes is None else format_size(size_bytes)
+
+
+def _environment(diff: EnvironmentDiff, table_format: TableFormat) -> Iterator[str]:
+    if diff.empty:
+        return
+    rows = [
+        [each.part, each.name, each.old or _ABSENT, each.new or _ABSENT] for each in diff.changes
+    ]
+    yield from _part("environment", ["part", "name", "old", "new"], rows, table_format)

@@ -1,0 +1,132 @@
+"""Write results: tables that fit the terminal, numbers, sizes, times, JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import shutil
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import Literal
+
+import msgspec
+import typer
+
+TableFormat = Literal["table", "md", "csv", "json"]
+
+_SIZE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+_KIBI = 1024
+_MINUTE_S = 60
+_ELLIPSIS = "…"
+
+
+def print_json(value: object) -> None:
+    """Print a result as JSON; NaN and infinities as text, as in records."""
+    plain = msgspec.to_builtins(value, str_keys=True)
+    typer.echo(msgspec.json.format(msgspec.json.encode(_finite(plain)), indent=2).decode())
+
+
+def format_table(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], table_format: TableFormat = "table"
+) -> str:
+    """Return a table; one for the terminal drops columns on the right until it fits."""
+    if table_format == "csv":
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([headers, *rows])
+        return text.getvalue().rstrip("\n")
+    if table_format == "md":
+        cells = [[cell.replace("|", "\\|") for cell in row] for row in (headers, *rows)]
+        lines = ["| " + " | ".join(row) + " |" for row in cells]
+        return "\n".join([lines[0], "|" + " --- |" * len(headers), *lines[1:]])
+    return _plain_table(headers, rows)
+
+
+def format_number(number: float | None) -> str:
+    """Return a number in at most six significant digits.
+
+    >>> format_number(0.96444444), format_number(12), format_number(None)
+    ('0.964444', '12', '-')
+    """
+    if number is None:
+        return "-"
+    return str(number) if isinstance(number, int) else f"{number:.6g}"
+
+
+def format_value(value: object) -> str:
+    """Return a param as people write it."""
+    if value is None or isinstance(value, (bool, list, dict)):
+        return msgspec.json.encode(value).decode()
+    return format_number(value) if isinstance(value, float) else str(value)
+
+
+def format_size(size_bytes: int) -> str:
+    """Return a size in binary units.
+
+    >>> format_size(512), format_size(1536)
+    ('512 B', '1.5 KiB')
+    """
+    size = float(size_bytes)
+    for unit in _SIZE_UNITS:
+        if size < _KIBI or unit == _SIZE_UNITS[-1]:
+            break
+        size /= _KIBI
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+
+
+def format_duration(duration_s: float | None) -> str:
+    """Return a duration in the two units that matter."""
+    if duration_s is None:
+        return "-"
+    if duration_s < _MINUTE_S:
+        return f"{duration_s:.1f}s"
+    minutes, seconds = divmod(round(duration_s), _MINUTE_S)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{seconds:02}s"
+
+
+def format_time(moment: datetime) -> str:
+    """Return a moment in the time zone of the person."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def format_age(moment: datetime) -> str:
+    """Return how long ago a moment was."""
+    age_s = max(0, (datetime.now(timezone.utc) - moment).total_seconds())
+    for unit, seconds in (("d", 86400), ("h", 3600), ("min", 60)):
+        if age_s >= seconds:
+            return f"{age_s / seconds:.0f} {unit} ago"
+    return f"{age_s:.0f} s ago"
+
+
+def terminal_width() -> int | None:
+    """Return the width to fit tables into, None when the output is no terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _plain_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    from tabulate import tabulate
+
+    width = terminal_width()
+    text = ""
+    for n_columns in range(len(headers), 0, -1):
+        shown = list(headers[:n_columns])
+        cells = [list(row[:n_columns]) for row in rows]
+        if n_columns < len(headers):
+            shown.append(_ELLIPSIS)
+            cells = [[*row, _ELLIPSIS] for row in cells]
+        text = tabulate(cells, headers=shown, tablefmt="plain", disable_numparse=True)
+        if width is None or max(map(len, text.splitlines())) <= width:
+            return text
+    return text
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return value

@@ -1,0 +1,74 @@
+"""Rollback and undo."""
+
+from __future__ import annotations
+
+import sys
+
+import msgspec
+import typer
+
+from mlv.app.look.operations import summarize
+from mlv.app.restore.rollback import (
+    RollbackPlan,
+    RollbackRequest,
+    RollbackResult,
+    plan_rollback,
+)
+from mlv.app.restore.undo import UndoResult
+from mlv.app.workspace import Workspace
+from mlv.cli.render.output import print_json
+
+
+def confirm_overwrite(workspace: Workspace, request: RollbackRequest) -> RollbackRequest:
+    """Ask on a terminal whether unsaved changes may be replaced; elsewhere ask nothing."""
+    if request.overwrite or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return request
+    unsaved = [file.path for file in plan_rollback(workspace, request).files if file.unsaved]
+    if not unsaved:
+        return request
+    typer.echo("these changes are in no commit and in no run:", err=True)
+    for path in unsaved:
+        typer.echo(f"  {path}", err=True)
+    question = "replace them? (`mlv undo` brings them back)"
+    agreed = typer.confirm(question, err=True)
+    return msgspec.structs.replace(request, overwrite=agreed)
+
+
+def print_plan(plan: RollbackPlan, *, as_json: bool) -> None:
+    """Print what a rollback would do."""
+    if as_json:
+        print_json(plan)
+        return
+    for file in plan.files:
+        mark = "  (its present content is in no commit and in no run)" if file.unsaved else ""
+        typer.echo(f"{file.action} {file.path}{mark}")
+    for path in plan.unknown:
+        typer.echo(f"leave {path}")
+    if not plan.files:
+        typer.echo(f"the worktree is that of run {plan.run.name} already")
+
+
+def print_rollback(result: RollbackResult, *, as_json: bool) -> None:
+    """Print what a rollback did."""
+    if as_json:
+        print_json(result)
+        return
+    plan = result.plan
+    if result.operation is None:
+        typer.echo(f"the worktree is that of run {plan.run.name} already")
+        return
+    for file in plan.files:
+        typer.echo(f"{'created' if file.action == 'create' else 'replaced'} {file.path}")
+    typer.echo(f"the worktree is now that of run {plan.run.name}; `mlv undo` takes it back")
+
+
+def print_undo(result: UndoResult, *, as_json: bool) -> None:
+    """Print what an undo did."""
+    if as_json:
+        print_json(result)
+        return
+    for change in result.files.files if result.files else ():
+        action = "removed" if change.after is None else "restored"
+        typer.echo(f"{action} {change.path}")
+    typer.echo(f"undid {result.undone.id[:12]}: {summarize(result.undone.operation.change)}")
+    typer.echo(f"`mlv undo {result.operation.id[:12]}` does it again")

@@ -1,0 +1,84 @@
+"""Runs: as a list, and one that was just recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+
+from mlv.app.look.listing import ListedRun, RunList
+from mlv.app.reporter import Reporter
+from mlv.cli.render.output import (
+    TableFormat,
+    format_age,
+    format_duration,
+    format_number,
+    format_table,
+    format_value,
+    print_json,
+)
+from mlv.core.run import Run
+from mlv.core.scalars import number_of
+
+
+def print_run_list(
+    listing: RunList, *, columns: Sequence[str] | None, table_format: TableFormat
+) -> None:
+    """Print a list of runs."""
+    if table_format == "json":
+        print_json(listing)
+        return
+    if not listing.runs:
+        typer.echo("no run is recorded yet: record one with `mlv run COMMAND`", err=True)
+        return
+    shown = list(columns) if columns is not None else [*listing.metrics, *listing.params]
+    headers = ["id", "name", "status", "started", "time", "code", *shown]
+    rows = [_row(run, shown) for run in listing.runs]
+    typer.echo(format_table(headers, rows, table_format))
+    if listing.n_hidden:
+        typer.echo(f"{listing.n_hidden} older runs are not shown: --limit 0 shows all", err=True)
+    if listing.n_reproductions:
+        count = listing.n_reproductions
+        what = "reproduction is" if count == 1 else "reproductions are"
+        typer.echo(f"{count} {what} not shown: --all shows them", err=True)
+
+
+def print_recorded(run: Run, reporter: Reporter) -> None:
+    """Say on standard error what was recorded; the command owns standard output."""
+    for problem in run.problems:
+        reporter.warn(problem)
+    metrics = [f"{name} {format_number(number_of(m.value))}" for name, m in run.metrics.items()]
+    parts = [
+        f"{run.status} in {format_duration(run.duration_s)}",
+        _count(len(run.inputs), "input"),
+        _count(len(run.outputs), "output"),
+        *metrics[:4],
+    ]
+    reporter.note(f"recorded run {run.name}: {', '.join(parts)}")
+
+
+def print_recovered(runs: Sequence[Run], *, as_json: bool) -> None:
+    """Print which runs were sealed."""
+    if as_json:
+        print_json(runs)
+        return
+    for run in runs:
+        typer.echo(f"sealed run {run.name} as {run.status}")
+    if not runs:
+        typer.echo("there is no lost run", err=True)
+
+
+def _row(run: ListedRun, names: Sequence[str]) -> list[str]:
+    code = "-" if run.code is None else run.code[:8] + ("*" if run.dirty else "")
+    row = [run.short_id, run.name, run.status, format_age(run.started_at)]
+    return [*row, format_duration(run.duration_s), code, *(_cell(run, name) for name in names)]
+
+
+def _cell(run: ListedRun, name: str) -> str:
+    if name in run.metrics:
+        return format_number(run.metrics[name])
+    return format_value(run.params[name]) if name in run.params else "-"
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

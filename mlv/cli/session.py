@@ -1,0 +1,63 @@
+"""What every command needs: the workspace, who asks, and someone to talk to."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import typer
+
+from mlv.app.publish import Invocation, read_invocation
+from mlv.app.restore.change import finish_interrupted
+from mlv.app.workspace import Workspace, open_workspace
+from mlv.config import load_settings
+from mlv.errors import MissingFileError
+
+
+class TerminalReporter:
+    """Writes notes and warnings to standard error."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+
+    def note(self, text: str) -> None:
+        """Write a note, unless it is to be quiet."""
+        if not self._quiet:
+            typer.echo(f"note: {text}", err=True)
+
+    def warn(self, text: str, *, hint: str | None = None) -> None:
+        """Write a warning, quiet or not."""
+        typer.echo(f"warning: {text}" + (f"\nhint: {hint}" if hint else ""), err=True)
+
+
+def open_here(*, quiet: bool = False) -> Workspace:
+    """Open the workspace of the current directory.
+
+    A change of files that was cut short is taken back first.
+
+    Raises:
+        NotARepositoryError, NoStoreError: There is none.
+    """
+    here = Path.cwd()
+    workspace = open_workspace(here, load_settings(here))
+    finish_interrupted(workspace, TerminalReporter(quiet=quiet))
+    return workspace
+
+
+def invocation_of(workspace: Workspace, *, reason: str | None = None) -> Invocation:
+    """Return who asks, and with which words."""
+    return read_invocation(workspace, ("mlv", *sys.argv[1:]), reason=reason)
+
+
+def change_directory(directory: Path) -> None:
+    """Work as if started in `directory`.
+
+    Raises:
+        MissingFileError: It is not there, or is no directory.
+    """
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        message = f"cannot work in {str(directory)!r}: {(error.strerror or '').lower()}"
+        raise MissingFileError(message) from error

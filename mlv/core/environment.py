@@ -1,0 +1,96 @@
+"""The environment record: the interpreter of a command, its packages, and the machine.
+
+It is an object of its own, which all runs share that had the same environment. So it holds
+nothing that differs between equal environments: no paths, no names of hosts or users.
+
+Source: docs/reference/store-format.md, "Environments".
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from mlv.core.run import Record, first_schema
+
+
+class Distribution(Record, frozen=True, kw_only=True):
+    """One installed package.
+
+    Attributes:
+        name: Normalized: lower case, words joined by `-`.
+        version: As the package states it.
+        source: Where it was installed from, if not from an index; credentials redacted.
+        editable: Whether it runs from a source tree that may have changed since.
+    """
+
+    name: str
+    version: str
+    source: str | None = None
+    editable: bool = False
+
+
+class Interpreter(Record, frozen=True, kw_only=True):
+    """The Python that a command runs on.
+
+    Attributes:
+        implementation: Such as `cpython`.
+        version: Such as `3.12.1`.
+        platform: Such as `linux-x86_64`.
+        distributions: What is installed for it, sorted by name.
+    """
+
+    implementation: str
+    version: str
+    platform: str
+    distributions: tuple[Distribution, ...] = ()
+
+
+class Gpu(Record, frozen=True, kw_only=True):
+    """One graphics processor."""
+
+    name: str
+    memory_mib: int
+    driver: str
+
+
+class Machine(Record, frozen=True, kw_only=True):
+    """What a command runs on.
+
+    Attributes:
+        os: Name and version of the operating system.
+        kernel: Release of its kernel.
+        libc: Name and version of the C library; None where that cannot be told.
+        architecture: Such as `x86_64`.
+        cpu: Model of the processor; None where that cannot be told.
+        n_cores: Logical cores.
+        memory_bytes: Size of the main memory; None where that cannot be told.
+        gpus: Those that the driver lists, whether or not the command may use them.
+    """
+
+    os: str
+    kernel: str
+    architecture: str
+    libc: str | None = None
+    cpu: str | None = None
+    n_cores: int | None = None
+    memory_bytes: int | None = None
+    gpus: tuple[Gpu, ...] = ()
+
+
+class Environment(Record, frozen=True, kw_only=True, tag_field="type", tag="environment"):
+    """Everything around a command that can change its result.
+
+    Attributes:
+        interpreter: None when the command is not Python, or when it is not known which.
+        machine: The hardware and the system.
+        variables: Environment variables on the list of those that matter.
+        lock_files: Digest of each lock file by its name.
+    """
+
+    interpreter: Interpreter | None = None
+    machine: Machine
+    variables: dict[str, str] = msgspec.field(default_factory=dict)
+    lock_files: dict[str, str] = msgspec.field(default_factory=dict)
+    schema: Literal[1] = msgspec.field(default_factory=first_schema)

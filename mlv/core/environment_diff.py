@@ -1,0 +1,101 @@
+"""How two environments differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+import msgspec
+
+from mlv.core.environment import Distribution, Environment, Interpreter, Machine
+
+EnvironmentPart = Literal["python", "package", "machine", "variable", "lock file"]
+
+
+class EnvironmentChange(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that differs.
+
+    Attributes:
+        part: What kind of thing it is.
+        name: Of the package, the field, the variable or the file.
+        old, new: As text; None where the environment does not have it.
+    """
+
+    part: EnvironmentPart
+    name: str
+    old: str | None
+    new: str | None
+
+
+class EnvironmentDiff(msgspec.Struct, frozen=True, kw_only=True):
+    """All that differs between two environments, by part and then by name."""
+
+    changes: tuple[EnvironmentChange, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether the environments are the same."""
+        return not self.changes
+
+    def of(self, part: EnvironmentPart) -> tuple[EnvironmentChange, ...]:
+        """Return the changes of one part."""
+        return tuple(change for change in self.changes if change.part == part)
+
+
+def diff_environments(old: Environment, new: Environment) -> EnvironmentDiff:
+    """Compare two environments: Python, packages, machine, variables, lock files."""
+    return EnvironmentDiff(
+        changes=(
+            *_diff("python", _python_of(old.interpreter), _python_of(new.interpreter)),
+            *_diff("package", _packages_of(old.interpreter), _packages_of(new.interpreter)),
+            *_diff("machine", _fields_of(old.machine), _fields_of(new.machine)),
+            *_diff("variable", old.variables, new.variables),
+            *_diff("lock file", old.lock_files, new.lock_files),
+        )
+    )
+
+
+def _diff(
+    part: EnvironmentPart, old: Mapping[str, str], new: Mapping[str, str]
+) -> Iterator[EnvironmentChange]:
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
+            yield EnvironmentChange(part=part, name=name, old=old.get(name), new=new.get(name))
+
+
+def _python_of(interpreter: Interpreter | None) -> dict[str, str]:
+    if interpreter is None:
+        return {}
+    return {
+        "implementation": interpreter.implementation,
+        "version": interpreter.version,
+        "platform": interpreter.platform,
+    }
+
+
+def _packages_of(interpreter: Interpreter | None) -> dict[str, str]:
+    if interpreter is None:
+        return {}
+    return {each.name: _describe_distribution(each) for each in interpreter.distributions}
+
+
+def _describe_distribution(distribution: Distribution) -> str:
+    text = distribution.version
+    if distribution.source is not None:
+        text += f" from {distribution.source}"
+    return f"{text} (editable)" if distribution.editable else text
+
+
+def _fields_of(machine: Machine) -> dict[str, str]:
+    fields = {
+        "os": machine.os,
+        "kernel": machine.kernel,
+        "libc": machine.libc,
+        "architecture": machine.architecture,
+        "cpu": machine.cpu,
+        "cores": machine.n_cores,
+        "memory": machine.memory_bytes,
+        "gpus": ", ".join(f"{gpu.name}, {gpu.memory_mib} MiB" for gpu in machine.gpus) or None,
+        "gpu driver": ", ".join(dict.fromkeys(gpu.driver for gpu in machine.gpus)) or None,
+    }
+    return {name: str(value) for name, value in fields.items() if value is not None}

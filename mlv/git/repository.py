@@ -1,0 +1,234 @@
+"""One Git worktree: its state, its history, and what mlv keeps in it."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, BinaryIO
+
+import msgspec
+
+from mlv.errors import GitError
+from mlv.git.command import GitCommand
+from mlv.git.comparison import ChangedFile, format_patch, list_changed_files
+from mlv.git.index import list_ignored, list_tracked
+from mlv.git.objects import (
+    TreeFile,
+    export_blob,
+    find_blobs,
+    is_object_id,
+    list_tree,
+    read_blobs,
+    read_worktree_file,
+    require_object_id,
+)
+from mlv.git.redact import redact_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from mlv.core.paths import RepoPath
+    from mlv.git.discovery import GitLocation
+
+_BRANCHES = "refs/heads/"
+_OWN_REF = re.compile(r"refs/mlv/\S+\Z")
+
+_OPERATIONS = (
+    ("rebase-merge", "rebase"),
+    ("rebase-apply", "rebase"),
+    ("MERGE_HEAD", "merge"),
+    ("CHERRY_PICK_HEAD", "cherry-pick"),
+    ("REVERT_HEAD", "revert"),
+    ("sequencer", "cherry-pick"),
+    ("BISECT_LOG", "bisect"),
+)
+"""What Git keeps for the time of an operation. A rebase keeps others' files as well."""
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """What is checked out.
+
+    Attributes:
+        commit: The commit, None if there is none yet.
+        tree: The commit's tree, None likewise.
+        branch: Name of the branch, None if HEAD is detached.
+    """
+
+    commit: str | None
+    tree: str | None
+    branch: str | None
+
+
+class GitRepository:
+    """A worktree and its repository, as Git sees them now: nothing is cached.
+
+    Only `set_ref`, `delete_ref`, `add_worktree` and `remove_worktree` change anything.
+    Every method that runs Git raises GitError when Git is missing, refuses the
+    repository or fails, and StorageError when it cannot write.
+    """
+
+    def __init__(self, location: GitLocation) -> None:
+        self.location = location
+        self.command = GitCommand(location.root)
+
+    def close(self) -> None:
+        """Release what is held. Git runs for the length of a call, so that is nothing."""
+
+    def head(self) -> Head:
+        """Return what is checked out."""
+        try:
+            output = self.command.run(
+                "rev-parse",
+                "HEAD^{commit}",
+                "HEAD^{tree}",
+                "--symbolic-full-name",
+                "HEAD",
+            )
+        except GitError:
+            if self.command.run("rev-parse", "-q", "--verify", "HEAD", accept=(0, 1)).status == 0:
+                raise  # there is a commit, and it is damaged
+            output = self.command.run("symbolic-ref", "HEAD")
+            return Head(commit=None, tree=None, branch=_parse_branch(output.stdout))
+        commit, tree, name = output.stdout.split(b"\n", 2)
+        return Head(commit=commit.decode(), tree=tree.decode(), branch=_parse_branch(name))
+
+    def remotes(self) -> dict[str, str]:
+        """Return the first URL of each remote, without credentials."""
+        remotes: dict[str, str] = {}
+        for key, value in self._settings(r"^remote\..*\.url$"):
+            name = key.removeprefix("remote.").removesuffix(".url")
+            remotes.setdefault(name, redact_url(value))
+        return remotes
+
+    def identity(self) -> str | None:
+        """Return "Name <email>" as configured, or None if either is not."""
+        settings = dict(self._settings(r"^user\.(name|email)$"))
+        name, email = settings.get("user.name"), settings.get("user.email")
+        return f"{name} <{email}>" if name and email else None
+
+    def operation_in_progress(self) -> str | None:
+        """Return the operation that Git is in the middle of, or None.
+
+        One of `rebase`, `merge`, `cherry-pick`, `revert`, `bisect`. Does not run Git.
+        """
+        git_dir = self.location.git_dir
+        names = (name for file, name in _OPERATIONS if (git_dir / file).exists())
+        return next(names, None)
+
+    def tracked(self, paths: Iterable[RepoPath]) -> dict[RepoPath, str]:
+        """Return those of `paths` that are files in the index, with their blob ids.
+
+        The blob is what was staged last, which the worktree may differ from.
+        """
+        return list_tracked(self.command, tuple(paths))
+
+    def ignored(self, paths: Iterable[RepoPath]) -> set[RepoPath]:
+        """Return those of `paths` that Git ignores."""
+        return list_ignored(self.command, self.location.root, paths)
+
+    def resolve_commit(self, text: str) -> str | None:
+        """Return the id of the commit that a Git revision names, or None."""
+        if not text or "\0" in text:
+            return None
+        revision = f"{text}^{{commit}}"
+        output = self.command.run(
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            revision,
+            accept=(0, 1),
+        )
+        commit = output.stdout.decode().strip()
+        return commit if output.status == 0 and is_object_id(commit) else None
+
+    def has_commit(self, commit: str) -> bool:
+        """Tell whether a commit, named by its full id, is in the repository."""
+        return is_object_id(commit) and self.resolve_commit(commit) == commit
+
+    def read_blob(self, blob_id: str) -> bytes:
+        """Return the content of a blob."""
+        return self.command.run("cat-file", "blob", require_object_id(blob_id)).stdout
+
+    def read_worktree_file(self, path: RepoPath, blob_id: str) -> bytes:
+        """Return a blob as Git would write it at `path`: line ends and filters applied."""
+        return read_worktree_file(self.command, path, blob_id)
+
+    def read_blobs(self, blob_ids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield each blob's id and content, in the order asked, through one process."""
+        return read_blobs(self.command, blob_ids)
+
+    def export_blob(self, blob_id: str, destination: BinaryIO) -> None:
+        """Copy the content of a blob, of any size, into an open file."""
+        export_blob(self.command, blob_id, destination)
+
+    def blob_at(
+        self,
+        commits: Sequence[str],
+        paths: Sequence[RepoPath],
+    ) -> dict[tuple[str, RepoPath], str]:
+        """Return the blob id of each path in each commit, where there is such a file."""
+        return find_blobs(self.command, commits, paths)
+
+    def tree_files(self, tree: str) -> dict[RepoPath, TreeFile]:
+        """Return every file of a commit or tree. A submodule is not a file."""
+        return list_tree(self.command, tree)
+
+    def diff(self, old: str, new: str) -> list[ChangedFile]:
+        """Return the files that differ between two commits or trees, in order of path."""
+        return list_changed_files(self.command, old, new)
+
+    def patch(self, old: str, new: str, *, color: bool = False) -> str:
+        """Return the differences between two commits or trees as a patch to read."""
+        return format_patch(self.command, old, new, color=color)
+
+    def refs(self, prefix: str) -> dict[str, str]:
+        """Return the refs at or below `prefix`, such as `refs/mlv`, with their objects."""
+        template = "--format=%(objectname) %(refname)"
+        output = self.command.run("for-each-ref", template, "--end-of-options", prefix)
+        records = (line.split(" ", 1) for line in os.fsdecode(output.stdout).splitlines())
+        return {name: object_id for object_id, name in records}
+
+    def set_ref(self, ref: str, commit: str) -> None:
+        """Make a ref under `refs/mlv/` name a commit."""
+        operands = (_require_own(ref), require_object_id(commit))
+        self.command.run("update-ref", "--no-deref", "--end-of-options", *operands)
+
+    def delete_ref(self, ref: str) -> None:
+        """Delete a ref under `refs/mlv/`, if it is there."""
+        self.command.run("update-ref", "-d", "--no-deref", "--end-of-options", _require_own(ref))
+
+    def add_worktree(self, path: Path, commit: str) -> None:
+        """Check a commit out, detached, into a new worktree at `path`. No hook runs."""
+        operands = (str(path.absolute()), require_object_id(commit))
+        self.command.run("worktree", "add", "--detach", "--end-of-options", *operands)
+
+    def remove_worktree(self, path: Path) -> None:
+        """Remove a worktree and all that is in it, or the trace of one that is gone."""
+        operand = str(path.absolute())
+        try:
+            self.command.run(
+                "worktree", "remove", "--force", "--force", "--end-of-options", operand
+            )
+        except GitError:
+            if path.exists():
+                raise
+
+    def _settings(self, pattern: str) -> Iterator[tuple[str, str]]:
+        output = self.command.run("config", "-z", "--get-regexp", pattern, accept=(0, 1))
+        for record in output.stdout.decode("utf-8", "replace").split("\0")[:-1]:
+            key, _, value = record.partition("\n")
+            yield key, value
+
+
+def _parse_branch(name: bytes) -> str | None:
+    text = name.decode("utf-8", "replace").strip()
+    return text.removeprefix(_BRANCHES) if text.startswith(_BRANCHES) else None
+
+
+def _require_own(ref: str) -> str:
+    if not _OWN_REF.match(ref):
+        message = f"{ref!r} is not a ref of mlv's own: it must be under refs/mlv/"
+        raise GitError(message)
+    return ref

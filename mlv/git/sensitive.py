@@ -1,0 +1,73 @@
+"""Tell files that look like secrets, by their name and their first bytes."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from typing import Final
+
+HEAD_SIZE_BYTES: Final = 64 * 1024
+"""How much of a file's beginning is looked at."""
+
+_SECRET_NAMES = (
+    ".env",
+    ".env.*",
+    "*.env",
+    ".envrc",
+    "id_rsa",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ecdsa_sk",
+    "id_ed25519",
+    "id_ed25519_sk",
+    "*.pem",
+    "*.key",
+    "*.p12",
+    "*.pfx",
+    "*.jks",
+    "*.keystore",
+    "*.kdbx",
+    "*.ppk",
+    "credentials",
+    "credentials.json",
+    ".git-credentials",
+    ".netrc",
+    "_netrc",
+    ".pypirc",
+    ".npmrc",
+    ".pgpass",
+    ".htpasswd",
+    "kaggle.json",
+    "secrets.json",
+    "secrets.toml",
+    "secrets.yaml",
+    "secrets.yml",
+)
+_SECRET_PATHS = ("*.aws/config", "*.docker/config.json", "*.kube/config", "*.ssh/*")
+_HARMLESS_NAMES = ("*.example", "*.sample", "*.template", "*.dist", "*.pub")
+_PRIVATE_KEY = re.compile(
+    rb"^[ \t\"']*-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----", re.MULTILINE
+)
+
+
+def is_secret_path(path: str) -> bool:
+    """Tell whether the name of a file says that it holds a secret.
+
+    >>> is_secret_path("config/.env"), is_secret_path(".env.example")
+    (True, False)
+    """
+    path = path.lower()
+    name = path.rpartition("/")[2]
+    if any(fnmatchcase(name, pattern) for pattern in _HARMLESS_NAMES):
+        return False
+    return any(fnmatchcase(name, pattern) for pattern in _SECRET_NAMES) or any(
+        fnmatchcase(path, pattern) for pattern in _SECRET_PATHS
+    )
+
+
+def holds_private_key(head: bytes) -> bool:
+    """Tell whether the first bytes of a file begin a private key in PEM form.
+
+    Source: RFC 7468, section 2; OpenSSH and OpenPGP use the same frame.
+    """
+    return _PRIVATE_KEY.search(head[:HEAD_SIZE_BYTES]) is not None

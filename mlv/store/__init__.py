@@ -1,0 +1,1 @@
+"""Content-addressed storage under `.mlv/`: objects, operation log, caches."""

@@ -1,0 +1,161 @@
+"""The pile of whole objects on this disk, as an `ObjectDB` of dvc-objects.
+
+The write path of dvc-objects 5.2 is replaced: it hashes before it copies,
+reflinks over the final name, publishes partial downloads, never syncs, and
+believes in any file that is there, whatever its size.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from blake3 import blake3
+from dvc_objects.db import ObjectDB
+from dvc_objects.fs.base import FileSystem
+from dvc_objects.fs.local import LocalFileSystem
+
+from mlv.core.digest import Digest, parse_digest
+from mlv.core.run import Content
+from mlv.errors import CorruptDataError
+from mlv.store.durable import sync_directory, write_all
+from mlv.store.layout import Layout
+
+_BLOCK = 1 << 20
+_OBJECT_MODE = 0o444
+
+
+class LocalObjectDB(ObjectDB):
+    """Objects in `objects/<2>/<62>`, each written whole, synced, and then linked.
+
+    Any number of processes may add to one pile at the same time. An object that
+    was added is certain to survive a crash once `sync` has returned.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__(LocalFileSystem(), str(layout.objects))
+        self._layout = layout
+        self._unsynced: set[Path] = set()
+
+    def write(self, source: BinaryIO) -> Content:
+        """Store what `source` has left to read; hash it while it is copied.
+
+        Raises:
+            OSError: The disk is full or failing; nothing was published.
+        """
+        temporary = self._layout.temporary / f"{os.getpid()}.{secrets.token_hex(8)}"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            try:
+                content = _copy(source, descriptor)
+                os.fchmod(descriptor, _OBJECT_MODE)
+                os.fdatasync(descriptor)
+            finally:
+                os.close(descriptor)
+            self._publish(temporary, content)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return content
+
+    def sync(self) -> None:
+        """Wait until everything that was added is on the disk."""
+        while self._unsynced:
+            sync_directory(self._unsynced.pop())
+
+    def exists(self, oid: str, size_bytes: int | None = None) -> bool:
+        """Tell whether an object is there, with the size that it must have.
+
+        Without a size, only a file that is empty without reason is disbelieved.
+        """
+        try:
+            found = self._layout.object_file(parse_digest(oid)).stat().st_size
+        except FileNotFoundError:
+            return False
+        if size_bytes is None:
+            return found > 0 or oid == blake3().hexdigest()
+        return found == size_bytes
+
+    def oids_exist(
+        self, oids: Iterable[str], jobs: int | None = None, progress: object = None
+    ) -> list[str]:
+        """Return those of `oids` that are there."""
+        return [oid for oid in oids if self.exists(oid)]
+
+    def add_bytes(self, oid: str, data: bytes | BinaryIO) -> None:
+        """Store bytes whose digest is already known.
+
+        Raises:
+            CorruptDataError: The bytes have another digest.
+            OSError: The disk is full or failing.
+        """
+        self._expect(oid, self.write(BytesIO(data) if isinstance(data, bytes) else data))
+
+    def add(
+        self,
+        path: str | list[str],
+        fs: FileSystem,
+        oid: str | list[str],
+        *_args: Any,
+        **_kwargs: Any,
+    ) -> int:
+        """Store files of any file system under digests that are already known.
+
+        Returns:
+            How many were not there before.
+
+        Raises:
+            CorruptDataError: A file has another digest.
+            OSError: The disk is full or failing.
+        """
+        paths = [path] if isinstance(path, str) else path
+        oids = [oid] if isinstance(oid, str) else oid
+        new = [(p, o) for p, o in zip(paths, oids, strict=True) if not self.exists(o)]
+        for each, digest in new:
+            with fs.open(each, "rb") as file:
+                self._expect(digest, self.write(file))
+        return len(new)
+
+    def delete(self, oid: str) -> None:
+        """Move an object to quarantine; nothing is ever deleted outright."""
+        self.quarantine(parse_digest(oid))
+
+    def quarantine(self, digest: Digest) -> Path:
+        """Move the file of a damaged object out of the way, and return where it is now."""
+        away = self._layout.quarantine / f"{digest}.{secrets.token_hex(4)}"
+        path = self._layout.object_file(digest)
+        path.rename(away)
+        self._unsynced |= {path.parent, away.parent}
+        return away
+
+    def _publish(self, temporary: Path, content: Content) -> None:
+        final = self._layout.object_file(content.digest)
+        if not final.parent.exists():
+            final.parent.mkdir(exist_ok=True)
+            self._unsynced.add(final.parent.parent)
+        self._unsynced.add(final.parent)
+        try:
+            final.hardlink_to(temporary)
+        except FileExistsError:
+            if not self.exists(content.digest, content.size_bytes):
+                self.quarantine(content.digest)
+                final.hardlink_to(temporary)
+
+    @staticmethod
+    def _expect(oid: str, written: Content) -> None:
+        if written.digest != oid:
+            message = f"the bytes for object {oid} have the digest {written.digest}"
+            raise CorruptDataError(message)
+
+
+def _copy(source: BinaryIO, descriptor: int) -> Content:
+    hasher = blake3()
+    size_bytes = 0
+    while block := source.read(_BLOCK):
+        hasher.update(block)
+        write_all(descriptor, block)
+        size_bytes += len(block)
+    return Content(digest=Digest(hasher.hexdigest()), size_bytes=size_bytes)

@@ -1,0 +1,164 @@
+"""Objects in, digests out; digests in, the same bytes out.
+
+This is the face of the store towards the rest of mlv. How objects lie on the
+disk, whole or in packs, is not visible through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
+
+import msgspec
+from blake3 import blake3
+
+from mlv.core.canonical import decode_record, encode_record
+from mlv.core.run import Content
+from mlv.core.tree import Fingerprint, TreeEntry, decode_tree
+from mlv.errors import CorruptDataError, MissingObjectError
+from mlv.store.failures import storage_errors
+from mlv.store.layout import Layout
+from mlv.store.stable_read import read_stable
+
+if TYPE_CHECKING:
+    from mlv.store.object_db import LocalObjectDB
+
+RecordT = TypeVar("RecordT", bound=msgspec.Struct)
+
+_BLOCK = 1 << 20
+
+
+class ObjectStore:
+    """All objects of one store.
+
+    Reading takes no lock and verifies every byte. Writing goes through
+    `transaction`. Safe for use by several processes at once.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    @contextmanager
+    def transaction(self) -> Iterator[ObjectWriter]:
+        """Add objects; all of them are durable when the block has ended well.
+
+        Raises:
+            StorageError: The disk is full, read-only or failing.
+        """
+        with storage_errors("write to the store"):
+            yield ObjectWriter(self._db)
+            self._db.sync()
+
+    def contains(self, content: Content) -> bool:
+        """Tell whether an object is there with its full size."""
+        try:
+            found = self._layout.object_file(content.digest).stat()
+        except FileNotFoundError:
+            return False
+        return found.st_size == content.size_bytes
+
+    def read(self, content: Content) -> bytes:
+        """Return the bytes of an object, all in memory.
+
+        Raises:
+            MissingObjectError: It is not in the store.
+            CorruptDataError: Its bytes are not what the digest says.
+        """
+        return b"".join(self.stream(content))
+
+    def stream(self, content: Content) -> Iterator[bytes]:
+        """Yield the bytes of an object in blocks of at most 1 MiB.
+
+        The caller must not trust what it was given before the iteration has ended
+        without an error, because only then the digest is known to be right.
+
+        Raises:
+            MissingObjectError: It is not in the store.
+            CorruptDataError: Its bytes are not what the digest says.
+        """
+        path = self._layout.object_file(content.digest)
+        try:
+            file = path.open("rb")
+        except FileNotFoundError as error:
+            message = f"object {content.digest[:12]} is not in the store"
+            raise MissingObjectError(message) from error
+        hasher = blake3()
+        with file:
+            while block := file.read(_BLOCK):
+                hasher.update(block)
+                yield block
+        if hasher.hexdigest() != content.digest:
+            message = f"object {content.digest[:12]} is damaged: its bytes have another digest"
+            hint = f"the file is {path}; restore it from a backup, or record the run again"
+            raise CorruptDataError(message, hint=hint)
+
+    def read_record(self, content: Content, record_type: type[RecordT]) -> RecordT:
+        """Return a record.
+
+        Raises:
+            MissingObjectError: It is not in the store.
+            CorruptDataError: It is damaged, or is no such record.
+        """
+        try:
+            return decode_record(self.read(content), record_type)
+        except ValueError as error:
+            message = f"object {content.digest[:12]} cannot be read: {error}"
+            raise CorruptDataError(message, hint="upgrade mlv, if a newer one wrote it") from error
+
+    def read_tree(self, content: Content) -> tuple[TreeEntry, ...]:
+        """Return the entries of a directory.
+
+        Raises:
+            MissingObjectError: It is not in the store.
+            CorruptDataError: It is damaged, or is no tree.
+        """
+        try:
+            return decode_tree(self.read(content))
+        except ValueError as error:
+            message = f"object {content.digest[:12]} cannot be read: {error}"
+            raise CorruptDataError(message) from error
+
+    @cached_property
+    def _db(self) -> LocalObjectDB:
+        from mlv.store.object_db import LocalObjectDB
+
+        return LocalObjectDB(self._layout)
+
+
+class ObjectWriter:
+    """Adds objects within one transaction."""
+
+    def __init__(self, db: LocalObjectDB) -> None:
+        self._db = db
+
+    def add_bytes(self, data: bytes) -> Content:
+        """Store bytes."""
+        from io import BytesIO
+
+        return self._db.write(BytesIO(data))
+
+    def add_record(self, record: msgspec.Struct) -> Content:
+        """Store a record in its canonical form."""
+        return self.add_bytes(encode_record(record))
+
+    def add_stream(self, source: BinaryIO) -> Content:
+        """Store what is left to read of a stream."""
+        return self._db.write(source)
+
+    def add_file(self, path: Path) -> Content:
+        """Store the content of a file, as it was at one moment.
+
+        Raises:
+            FileChangedError: It changed each time while it was being read.
+            UnreadableFileError: It is not a regular file.
+            OSError: It cannot be read.
+        """
+        return read_stable(path, self._db.write)
+
+
+def content_of(fingerprint: Fingerprint) -> Content:
+    """Return the object that a fingerprint names."""
+    return Content(digest=fingerprint.digest, size_bytes=fingerprint.size_bytes)

@@ -1,0 +1,126 @@
+"""The operation log: one file a clone, one line an operation.
+
+A line is the operation's digest, a space, and its canonical JSON. Only the
+clone that a file belongs to appends to it, under an exclusive lock, so that
+operations form a chain. A line that a crash left unfinished was never
+published; the next append removes it.
+
+Source: docs/reference/store-format.md, "Operation log".
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mlv.core.canonical import decode_record, encode_record
+from mlv.core.digest import Digest, digest_of
+from mlv.core.operation import LoggedOperation, Operation
+from mlv.errors import CorruptDataError
+from mlv.store.durable import sync_directory, write_all
+from mlv.store.failures import storage_errors
+
+_DIGEST_LENGTH = 64
+
+
+class OperationLog:
+    """The chains of all clones that this store knows."""
+
+    def __init__(self, directory: Path, clone: str) -> None:
+        self._directory = directory
+        self._clone = clone
+
+    def read(self) -> tuple[LoggedOperation, ...]:
+        """Return all operations of all clones; those of one clone in order.
+
+        Raises:
+            CorruptDataError: A line was changed, or one is missing in between.
+        """
+        files = sorted(self._directory.glob("*.log"))
+        return tuple(logged for path in files for logged in _read_chain(path, path.read_bytes()))
+
+    def append(self, build: Callable[[LoggedOperation | None], Operation]) -> LoggedOperation:
+        """Append one operation to the chain of this clone, durably.
+
+        Args:
+            build: Makes the operation, given the last one of the chain.
+
+        Raises:
+            CorruptDataError: The chain is damaged.
+            StorageError: The disk is full, read-only or failing; nothing was appended.
+        """
+        path = self._directory / f"{self._clone}.log"
+        with storage_errors("write the operation log"), _locked(path) as descriptor:
+            data = _read_all(descriptor)
+            chain = _read_chain(path, data)
+            whole = data.rfind(b"\n") + 1
+            os.ftruncate(descriptor, whole)
+            encoded = encode_record(build(chain[-1] if chain else None))
+            digest = digest_of(encoded)
+            try:
+                write_all(descriptor, f"{digest} ".encode() + encoded + b"\n")
+                os.fdatasync(descriptor)
+            except OSError:
+                os.ftruncate(descriptor, whole)
+                raise
+            if not whole:
+                sync_directory(path.parent)
+        return LoggedOperation(id=digest, operation=decode_record(encoded, Operation))
+
+
+def _read_chain(path: Path, data: bytes) -> list[LoggedOperation]:
+    lines = data.split(b"\n")[:-1]
+    chain: list[LoggedOperation] = []
+    for number, line in enumerate(lines, start=1):
+        logged = _parse_line(path, number, line)
+        expected = chain[-1].id if chain else None
+        if logged.operation.previous != expected:
+            raise _damaged(path, number, "it does not follow the line before it")
+        chain.append(logged)
+    return chain
+
+
+def _parse_line(path: Path, number: int, line: bytes) -> LoggedOperation:
+    encoded = line[_DIGEST_LENGTH + 1 :]
+    digest = digest_of(encoded)
+    if line[: _DIGEST_LENGTH + 1] != f"{digest} ".encode():
+        raise _damaged(path, number, "its digest is wrong")
+    try:
+        return LoggedOperation(id=digest, operation=decode_record(encoded, Operation))
+    except ValueError as error:
+        raise _damaged(path, number, str(error)) from error
+
+
+def _damaged(path: Path, number: int, reason: str) -> CorruptDataError:
+    message = f"line {number} of the operation log {path} is damaged: {reason}"
+    return CorruptDataError(message, hint="restore the file from a backup")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+    descriptor = os.open(path, flags, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _read_all(descriptor: int) -> bytes:
+    size = os.fstat(descriptor).st_size
+    data = b""
+    while len(data) < size:
+        block = os.pread(descriptor, size - len(data), len(data))
+        if not block:
+            break
+        data += block
+    return data
+
+
+def short(digest: Digest) -> str:
+    """Return the first characters of an operation's digest, as people see it."""
+    return digest[:12]

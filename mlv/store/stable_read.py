@@ -1,0 +1,44 @@
+"""Read a file as it was at one moment, although others may write to it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from mlv.core.run import Content
+from mlv.errors import FileChangedError, UnreadableFileError
+
+_N_TRIES = 3
+
+
+def read_stable(path: Path, consume: Callable[[BinaryIO], Content]) -> Content:
+    """Return what `consume` makes of a regular file that did not change meanwhile.
+
+    Args:
+        path: The file; a symbolic link is followed.
+        consume: Reads the open file to its end; called again when the file changed.
+
+    Raises:
+        FileChangedError: It changed each time.
+        UnreadableFileError: It is not a regular file.
+        OSError: It cannot be read.
+    """
+    for _ in range(_N_TRIES):
+        with path.open("rb") as file:
+            before = os.fstat(file.fileno())
+            if not stat.S_ISREG(before.st_mode):
+                message = f"{str(path)!r} is not a regular file"
+                raise UnreadableFileError(message)
+            content = consume(file)
+            after = os.fstat(file.fileno())
+        if _state(before) == _state(after) and content.size_bytes == after.st_size:
+            return content
+    message = f"{str(path)!r} changed while it was being read"
+    raise FileChangedError(message, hint="wait until nobody writes to it any more")
+
+
+def _state(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns

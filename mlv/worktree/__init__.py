@@ -1,0 +1,1 @@
+"""Fingerprint files into trees, and write trees back into files."""

@@ -1,0 +1,70 @@
+"""Tell cheaply whether files may have changed since they were last looked at."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+from blake3 import blake3
+
+_RACY_NS = 2_000_000_000
+"""A file touched less than this before it was looked at may change again unseen.
+
+Source: Git, Documentation/technical/racy-git.txt.
+"""
+
+
+class Signature(msgspec.Struct, frozen=True, kw_only=True):
+    """Metadata of a file, or of everything below a directory, at one moment.
+
+    Attributes:
+        value: Hash of path, device, inode, size, mtime, ctime and mode of each file.
+        newest_ns: The newest timestamp among them, nanoseconds since 1970.
+        taken_ns: When this was taken.
+    """
+
+    value: str
+    newest_ns: int
+    taken_ns: int
+
+    def proves_unchanged(self, later: Signature) -> bool:
+        """Tell whether nothing can have changed between this moment and `later`."""
+        return self.value == later.value and self.newest_ns < self.taken_ns - _RACY_NS
+
+
+def read_signature(path: Path, *, now_ns: int) -> Signature:
+    """Return the signature of a file or directory; one of nothing when it is not there."""
+    hasher = blake3()
+    newest_ns = 0
+    for name, found in _walk(path):
+        hasher.update(
+            b"%b\0%d %d %d %d %d %o\n"
+            % (
+                os.fsencode(name),
+                found.st_dev,
+                found.st_ino,
+                found.st_size,
+                found.st_mtime_ns,
+                found.st_ctime_ns,
+                found.st_mode,
+            )
+        )
+        newest_ns = max(newest_ns, found.st_mtime_ns, found.st_ctime_ns)
+    return Signature(value=hasher.hexdigest(), newest_ns=newest_ns, taken_ns=now_ns)
+
+
+def _walk(path: Path) -> Iterator[tuple[str, os.stat_result]]:
+    try:
+        found = path.lstat()
+    except OSError:
+        return
+    yield str(path), found
+    if not stat.S_ISDIR(found.st_mode):
+        return
+    with os.scandir(path) as entries:
+        inner = sorted(entries, key=lambda entry: entry.name)
+    for entry in inner:
+        yield from _walk(Path(entry.path))
