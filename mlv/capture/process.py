@@ -128,6 +128,9 @@ def _start(
             env=env,
             stdout=streams[0].child_end,
             stderr=streams[1].child_end,
+            # What was handed to us is meant for the command: `<(...)` of a shell, the
+            # job server of make. Our own descriptors are not inheritable.
+            close_fds=False,
         )
     except OSError as error:
         reason = error.strerror

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import typer
+from typer._click.exceptions import ClickException, NoSuchOption
 from typer.core import TyperGroup
 
-from mlv.errors import MlvError
+from mlv.errors import MlvError, UsageError
 
 if TYPE_CHECKING:
     from typer._click import Context
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _RUN = "run"
 _RUN_FAILED = 125
 _RUN_CODES = (125, 126, 127)
+_USAGE = 2
 _BUG = 70
 _INTERRUPTED = 130
 _CLOSED_PIPE = 141
@@ -24,6 +26,18 @@ _CLOSED_PIPE = 141
 
 class MlvGroup(TyperGroup):
     """The group of all commands, which turns errors into messages and exit codes."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Parse global options.
+
+        Raises:
+            typer.Exit: They make no sense.
+        """
+        try:
+            return super().parse_args(ctx, args)
+        except ClickException as error:
+            _report_usage(error)
+            raise typer.Exit(_USAGE) from error
 
     def invoke(self, ctx: Context) -> Any:  # noqa: ANN401 - as in Typer
         """Run a command.
@@ -35,17 +49,18 @@ class MlvGroup(TyperGroup):
             return super().invoke(ctx)
         except MlvError as error:
             report(error)
-            raise typer.Exit(_exit_code(error, ctx)) from error
-        except KeyboardInterrupt as error:
+            raise typer.Exit(_exit_code(error.exit_code, ctx)) from error
+        except ClickException as error:
+            _report_usage(error)
+            raise typer.Exit(_exit_code(_USAGE, ctx)) from error
+        except (KeyboardInterrupt, typer.Abort) as error:
             raise typer.Exit(_INTERRUPTED) from error
         except BrokenPipeError as error:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(_CLOSED_PIPE) from error
-        except (typer.Exit, typer.Abort):
+        except typer.Exit:
             raise
         except Exception as error:
-            if hasattr(error, "exit_code"):
-                _leave_usage_error(error, ctx)
             _report_bug(error)
             raise typer.Exit(_BUG) from error
 
@@ -63,18 +78,24 @@ def report(error: MlvError) -> None:
     typer.echo(text, err=True)
 
 
-def _exit_code(error: MlvError, ctx: Context) -> int:
-    if ctx.invoked_subcommand == _RUN and error.exit_code not in _RUN_CODES:
+def _exit_code(code: int, ctx: Context) -> int:
+    """Return the exit code; one of `mlv run` must not look like that of the command."""
+    if ctx.invoked_subcommand == _RUN and code not in _RUN_CODES:
         return _RUN_FAILED
-    return error.exit_code
+    return code
 
 
-def _leave_usage_error(error: Exception, ctx: Context) -> NoReturn:
-    """Let Typer report a usage error; that of `mlv run` must not look like the command's."""
-    if ctx.invoked_subcommand != _RUN:
-        raise error
-    error.show()  # type: ignore[attr-defined]  # Typer vendors the class and hides it
-    raise typer.Exit(_RUN_FAILED) from error
+def _report_usage(error: ClickException) -> None:
+    if isinstance(error, NoSuchOption):
+        message = error.message
+        nearest = " or ".join(sorted(error.possibilities or ()))
+    else:
+        message, _, nearest = error.format_message().partition(". Did you mean ")
+    hint = f"did you mean {nearest.rstrip('?')}?" if nearest else None
+    context = getattr(error, "ctx", None)
+    if hint is None and context is not None:
+        hint = f"see `{context.command_path} --help`"
+    report(UsageError(message[:1].lower() + message[1:].rstrip("."), hint=hint))
 
 
 def _report_bug(error: Exception) -> None:

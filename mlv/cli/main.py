@@ -10,23 +10,31 @@ import typer
 import mlv
 from mlv.cli.boundary import MlvGroup
 from mlv.cli.commands import register_commands
+from mlv.cli.help_text import keep_blocks
 
 _HELP = """Record training runs, compare them, make them again, and go back.
 
 Examples:
-
     mlv init
     mlv run python train.py
     mlv diff last~1 last
 
-Exit codes: 0 done, or yes; 1 the answer is no; 2 usage; 3 not possible as things
-are; 4 inconclusive; 5 the recorded command failed; 7 corrupt data; 70 a bug in mlv.
+Exit codes:
+    0    done; the answer is yes
+    1    the answer is no: it diverged, they differ
+    2    usage
+    3    not possible as things are
+    4    inconclusive
+    5    the recorded command failed
+    7    corrupt data was found
+    70   a bug in mlv
+    130  interrupted
 """
 
 app = typer.Typer(
     cls=MlvGroup,
     name="mlv",
-    help=_HELP,
+    help=keep_blocks(_HELP),
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,

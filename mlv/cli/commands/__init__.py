@@ -14,19 +14,16 @@ from mlv.cli.commands.rollback import rollback
 from mlv.cli.commands.run import run
 from mlv.cli.commands.show import show
 from mlv.cli.commands.undo import undo
+from mlv.cli.help_text import keep_blocks
 
-_COMMANDS = {
-    "Start": (init,),
-    "Record": (run, recover),
-    "Look": (log, show, diff),
-    "Act": (reproduce, rollback, undo),
-}
+_COMMANDS = (init, run, recover, log, show, diff, reproduce, rollback, undo)
+"""In the order in which help lists them."""
 
 
 def register_commands(app: typer.Typer) -> None:
     """Add every command to the application, in the order in which help lists them."""
-    for commands in _COMMANDS.values():
-        for command in commands:
-            words = command is run
-            app.command(context_settings={"allow_interspersed_args": not words})(command)
+    for command in _COMMANDS:
+        # What follows the command of `run` belongs to that command.
+        settings = {"allow_interspersed_args": command is not run}
+        app.command(help=keep_blocks(command.__doc__ or ""), context_settings=settings)(command)
     app.add_typer(op_app, name="op")

@@ -13,7 +13,7 @@ def diff(
     old: RunArgument,
     new: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="The other run; the worktree when it is left out."),
+        typer.Argument(metavar="RUN", help="The other run; the worktree when it is left out."),
     ] = None,
     patch: Annotated[bool, typer.Option("--patch", help="Print the code changes in full.")] = False,
     table_format: Annotated[
@@ -24,18 +24,20 @@ def diff(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare two runs, or a run with the worktree as it is now.
+    """Compare two runs, or a run with the worktree.
 
     Metrics, params, code, inputs and outputs, environment, command: each part is
     shown only when it differs.
 
     Examples:
         mlv diff last~1 last
-
         mlv diff best:accuracy --patch
 
-    Exit codes: 0 done; 1 they differ, with --exit-code; 3 no such run; 7 a record is
-    damaged.
+    Exit codes:
+        0  done
+        1  they differ, with --exit-code
+        3  no such run, or an ambiguous one
+        7  a record is damaged
     """
     from mlv.app.look.comparing import compare_runs
     from mlv.cli.render.diff import print_diff

@@ -16,10 +16,11 @@ def init(quiet: QuietOption = False) -> None:
 
     Examples:
         mlv init
-
         mlv -C path/to/project init
 
-    Exit codes: 0 done; 3 not a Git repository, or there is a store already.
+    Exit codes:
+        0  done
+        3  not a Git repository, or there is a store already
     """
     from mlv.app.setup import initialize
     from mlv.config import load_settings

@@ -25,14 +25,18 @@ def log(
     ] = "table",
     as_json: JsonOption = False,
 ) -> None:
-    """List runs, newest first, with their metrics and the params that differ.
+    """List runs, newest first, with metrics and params.
+
+    Params are shown when they differ between the listed runs.
 
     Examples:
         mlv log
-
         mlv log --limit 5 --columns accuracy,train.lr
 
-    Exit codes: 0 done; 3 no store; 7 a record is damaged.
+    Exit codes:
+        0  done
+        3  no store
+        7  a record is damaged
     """
     from mlv.app.look.listing import list_runs
     from mlv.cli.render.runs import print_run_list

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from mlv.cli.help_text import keep_blocks
 from mlv.cli.options import JsonOption
 
 op_app = typer.Typer(
-    help="Look at the operation log: everything that was changed, and by whom.",
+    help="Look at what was changed, when, and by whom.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -20,7 +21,6 @@ def _op() -> None:
     """Keep `log` a subcommand while it is the only one."""
 
 
-@op_app.command("log")
 def op_log(
     limit: Annotated[
         int, typer.Option("--limit", "-l", min=0, metavar="N", help="Show at most N; 0 for all.")
@@ -31,13 +31,18 @@ def op_log(
 
     Examples:
         mlv op log
-
         mlv op log --limit 0 --json
 
-    Exit codes: 0 done; 3 no store; 7 the log is damaged.
+    Exit codes:
+        0  done
+        3  no store
+        7  the log is damaged
     """
     from mlv.app.look.operations import list_operations
     from mlv.cli.render.operations import print_operations
     from mlv.cli.session import open_here
 
     print_operations(list_operations(open_here(), limit=limit or None), as_json=as_json)
+
+
+op_app.command("log", help=keep_blocks(op_log.__doc__ or ""))(op_log)

@@ -13,10 +13,12 @@ def recover(as_json: JsonOption = False) -> None:
 
     Examples:
         mlv recover
-
         mlv log
 
-    Exit codes: 0 done; 3 the disk is full or read-only; 7 what is left is damaged.
+    Exit codes:
+        0  done
+        3  the disk is full or read-only
+        7  what is left is damaged
     """
     from mlv.app.record.recover import recover_runs
     from mlv.cli.render.runs import print_recovered

@@ -31,18 +31,23 @@ def reproduce(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Make a run again in a worktree of its own, and say whether it came out the same.
+    """Make a run again, and say whether it came out the same.
 
-    Code and inputs are those of the record; the environment is the current one, and
-    what differs in it is listed. Your own files are not touched.
+    It runs in a worktree of its own; your files are not touched. Code and inputs are
+    those of the record; the environment is the current one, and what differs in it
+    is listed.
 
     Examples:
         mlv reproduce last
-
         mlv reproduce best:accuracy --rtol 0.01
 
-    Exit codes: 0 identical or equivalent; 1 diverged; 3 it cannot be run; 4
-    inconclusive; 5 the command ended otherwise than recorded; 7 corrupt data.
+    Exit codes:
+        0  identical, or equivalent
+        1  diverged
+        3  it cannot be run here
+        4  inconclusive: there was nothing to compare
+        5  the command ended otherwise than recorded
+        7  corrupt data
     """
     from mlv.app.reproduce.reproducing import ReproduceRequest, plan_reproduction
     from mlv.app.reproduce.reproducing import reproduce as reproduce_run

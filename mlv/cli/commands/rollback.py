@@ -14,7 +14,7 @@ def rollback(
     run: RunArgument,
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PATH]...", help="Only these files and directories."),
+        typer.Argument(metavar="PATH", help="Only these files and directories."),
     ] = None,
     dry_run: DryRunOption = False,
     overwrite: Annotated[
@@ -25,18 +25,20 @@ def rollback(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Set the files of the worktree to those of a run: code, params, inputs, outputs.
+    """Set the files of the worktree to those of a run.
 
-    HEAD, the index, and files that the run does not know stay as they are. What was
-    there before is kept, and `mlv undo` brings it back.
+    Code, params, inputs and outputs come back together. HEAD, the index, and files
+    that the run does not know stay as they are. What was there before is kept, and
+    `mlv undo` brings it back.
 
     Examples:
         mlv rollback best:accuracy --dry-run
-
         mlv rollback last~1 model.joblib
 
-    Exit codes: 0 done; 3 it would lose changes, Git is in the middle of something, or
-    content is gone; 7 corrupt data.
+    Exit codes:
+        0  done
+        3  changes would be lost, Git is busy, or content is gone
+        7  corrupt data
     """
     from mlv.app.restore.rollback import RollbackRequest, plan_rollback, roll_back
     from mlv.cli.render.restore import confirm_overwrite, print_plan, print_rollback

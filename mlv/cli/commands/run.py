@@ -14,7 +14,7 @@ _Paths = list[Path]
 
 def run(
     command: Annotated[
-        list[str], typer.Argument(metavar="COMMAND...", help="The command, with its arguments.")
+        list[str], typer.Argument(metavar="COMMAND", help="The command, with its arguments.")
     ],
     inputs: Annotated[
         _Paths | None,
@@ -53,12 +53,14 @@ def run(
 
     Examples:
         mlv run python train.py --lr 0.1
-
         mlv run -n baseline -i data/ -o model.pkl ./train.sh
 
-    Exit codes: that of the command, 128 + N when signal N ended it; 125 mlv failed
-    before the command ran, 126 not executable, 127 not found; 3 the command ran, but
-    its record could not be sealed.
+    Exit codes:
+        N      the exit code of the command; 128 + N when signal N ended it
+        3      the command ran, but its record could not be sealed
+        125    mlv failed before the command ran
+        126    the command is not executable
+        127    the command was not found
     """
     from mlv.app.record.begin import RunRequest
     from mlv.app.record.run_command import run_command

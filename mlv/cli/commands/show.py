@@ -20,10 +20,13 @@ def show(
 
     Examples:
         mlv show last
-
         mlv show best:accuracy --json
+        mlv show last --log
 
-    Exit codes: 0 done; 3 no such run, or an ambiguous one; 7 the record is damaged.
+    Exit codes:
+        0  done
+        3  no such run, or an ambiguous one
+        7  the record is damaged
     """
     from mlv.app.look.showing import read_console, show_run
     from mlv.cli.render.show import print_console, print_run

@@ -12,7 +12,7 @@ from mlv.cli.options import JsonOption, ReasonOption
 def undo(
     operation: Annotated[
         str | None,
-        typer.Argument(metavar="[OPERATION]", help="Which one; the newest when it is left out."),
+        typer.Argument(metavar="OPERATION", help="Which one; the newest when it is left out."),
     ] = None,
     reason: ReasonOption = None,
     as_json: JsonOption = False,
@@ -24,10 +24,11 @@ def undo(
 
     Examples:
         mlv undo
-
         mlv undo 3f9a2c
 
-    Exit codes: 0 done; 3 nothing to undo, or files were edited since.
+    Exit codes:
+        0  done
+        3  nothing to undo, or files were edited since
     """
     from mlv.app.restore.undo import undo as undo_operation
     from mlv.cli.render.restore import print_undo
