@@ -7,10 +7,29 @@ import msgspec
 from mlv.app.live_run import RunStart, list_live, load_start
 from mlv.app.workspace import Workspace
 from mlv.capture.liveness import is_alive
+from mlv.core.ids import RunId
 from mlv.core.run import Run
 from mlv.core.run_ref import RunSet, resolve_run
 from mlv.core.state import reduce_operations
-from mlv.errors import NoSuchRunError, NotPossibleError
+from mlv.errors import (
+    CorruptDataError,
+    MissingObjectError,
+    MlvError,
+    NoSuchRunError,
+    NotPossibleError,
+)
+
+
+class KnownRuns(msgspec.Struct, frozen=True, kw_only=True):
+    """The visible runs.
+
+    Attributes:
+        runs: Oldest first.
+        damaged: What is wrong with the records that cannot be read.
+    """
+
+    runs: tuple[Run, ...]
+    damaged: dict[RunId, MlvError]
 
 
 class UnsealedRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,17 +45,21 @@ class UnsealedRun(msgspec.Struct, frozen=True, kw_only=True):
     alive: bool | None
 
 
-def load_runs(workspace: Workspace) -> tuple[Run, ...]:
-    """Return every visible run, oldest first.
+def read_runs(workspace: Workspace) -> KnownRuns:
+    """Return every visible run whose record can be read, and the faults of the others.
 
     Raises:
-        CorruptDataError: A record or the operation log is damaged.
-        MissingObjectError: A record is missing.
+        CorruptDataError: The operation log is damaged.
     """
     state = reduce_operations(workspace.operations.read())
-    return tuple(
-        workspace.objects.read_record(state.runs[run_id], Run) for run_id in sorted(state.runs)
-    )
+    runs: list[Run] = []
+    damaged: dict[RunId, MlvError] = {}
+    for run_id in sorted(state.runs):
+        try:
+            runs.append(workspace.objects.read_record(state.runs[run_id], Run))
+        except (CorruptDataError, MissingObjectError) as error:
+            damaged[run_id] = error
+    return KnownRuns(runs=tuple(runs), damaged=damaged)
 
 
 def load_unsealed(workspace: Workspace) -> tuple[UnsealedRun, ...]:
@@ -54,8 +77,11 @@ def find_run(workspace: Workspace, reference: str) -> Run:
         NoSuchRunError: None does.
         AmbiguousRunError: Several do.
         NotPossibleError: The run is still going on, or was lost.
+        CorruptDataError: Its record is damaged.
     """
-    runs = load_runs(workspace)
+    found_runs = read_runs(workspace)
+    runs = found_runs.runs
+    _refuse_damaged(reference, found_runs)
     known = RunSet(runs=runs, goals=workspace.settings.project.goals())
     try:
         return resolve_run(reference, known)
@@ -66,6 +92,15 @@ def find_run(workspace: Workspace, reference: str) -> Run:
         if commit is None or not found:
             raise
         return found[-1]
+
+
+def _refuse_damaged(reference: str, known: KnownRuns) -> None:
+    newest = known.runs[-1].id if known.runs else ""
+    for run_id, error in known.damaged.items():
+        is_last = reference.startswith("last") and run_id > newest
+        if is_last or (reference and run_id.startswith(reference.lower())):
+            message = f"the record of run {run_id} cannot be read: {error.message}"
+            raise CorruptDataError(message, hint=error.hint) from error
 
 
 def _refuse_unsealed(workspace: Workspace, reference: str) -> None:

@@ -64,6 +64,7 @@ class JournalWriter:
         self._frames = bytearray()
         self._file: JournalFile | None = None
         self._thread: threading.Thread | None = None
+        self._pid = 0
         self._stop = threading.Event()
         _writers.append(self)
         atexit.register(self.close)
@@ -174,7 +175,6 @@ class JournalWriter:
             if self._file is None or not self._file.is_ours():
                 self._file = JournalFile(self._directory)
                 self._frames[:0] = self._preamble()
-                _flush_when_multiprocessing_ends(self)
             self._file.write(self._frames)
         except OSError as error:
             self._note_problem(f"cannot write: {error.strerror}")
@@ -200,6 +200,9 @@ class JournalWriter:
             sys.stderr.write(f"mlv: not logged: {problem}\n")
 
     def _start_thread(self) -> None:
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            _flush_when_multiprocessing_ends(self)
         self._stop = threading.Event()
         thread = threading.Thread(
             target=self._run, args=(self._stop,), name="mlv-journal", daemon=True

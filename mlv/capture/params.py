@@ -19,10 +19,11 @@ from mlv.errors import UnreadableFileError
 _PYTHON = re.compile(r"(python|pypy)[0-9.]*(\.exe)?|ipython[0-9]?")
 _LAUNCHERS = frozenset(
     "torchrun accelerate deepspeed uv uvx poetry pdm hatch pixi conda mamba micromamba mpirun "
-    "mpiexec srun env time nice nohup taskset numactl coverage xvfb-run sh bash".split()
+    "mpiexec srun env time nice nohup taskset numactl coverage xvfb-run sh bash dash zsh".split()
 )
 """Commands that start another: what stands before the script is theirs."""
 
+_SHELLS = frozenset(("sh", "bash", "dash", "zsh"))
 _PYTHON_OPTIONS_WITH_VALUE = frozenset(("-W", "-X", "--check-hash-based-pycs"))
 _FLAG = re.compile(r"--?([A-Za-z][A-Za-z0-9_.-]*)(?:=(.*))?", re.DOTALL)
 _ASSIGNMENT = re.compile(r"\+{0,2}([A-Za-z_][A-Za-z0-9_./@-]*)=(.*)", re.DOTALL)
@@ -103,12 +104,14 @@ def _first_own_word(argv: Sequence[str]) -> int:
     names = [PurePath(word).name for word in argv]
     if not names or not (_PYTHON.fullmatch(names[0]) or names[0] in _LAUNCHERS):
         return 1
+    if names[0] in _SHELLS and "-c" in argv[1:3]:
+        return len(argv)
     for index, name in enumerate(names):
         if _PYTHON.fullmatch(name):
             return _after_python(argv, index + 1)
         if name.endswith(".py"):
             return index + 1
-        if argv[index] == "-m" and names[0] not in ("sh", "bash"):
+        if argv[index] == "-m" and names[0] not in _SHELLS:
             return index + 2
     return 1
 

@@ -20,7 +20,7 @@ else:
 
 _MAX_MERGED_KEYS = 100_000
 
-_EXPONENT = re.compile(r"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)[eE][-+]?[0-9]+")
+_EXPONENT = re.compile(r"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)[eE][-+]?[0-9]+\Z")
 """YAML 1.1, and so PyYAML, wants a dot and a sign in a float with an exponent, and takes
 `1e-3` for text. YAML 1.2 and every user take it for a number.
 

@@ -89,7 +89,7 @@ def take_snapshot(
     head = repository.head()
     if head.commit is None or head.tree is None:
         reason = "this repository has no commit yet"
-        raise GitError(reason, hint="git add -A && git commit -m 'first commit'")
+        raise GitError(reason, hint="make one with `git add -A && git commit -m 'first commit'`")
     changes = list_changes(repository.command)
     selection = select_changes(
         repository.location.root,

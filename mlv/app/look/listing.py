@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from mlv.app.runs import load_runs, load_unsealed
+from mlv.app.runs import load_unsealed, read_runs
 from mlv.app.workspace import Workspace
 from mlv.core.ids import RunId, shorten_ids
 from mlv.core.params import ParamValue, flatten_params
@@ -49,6 +49,7 @@ class RunList(msgspec.Struct, frozen=True, kw_only=True):
         metrics: Names of all metrics that a shown run has.
         n_hidden: How many more runs there are beyond the limit.
         n_reproductions: How many reproductions were passed over.
+        damaged: What is wrong with the records that cannot be read.
     """
 
     runs: tuple[ListedRun, ...]
@@ -56,6 +57,7 @@ class RunList(msgspec.Struct, frozen=True, kw_only=True):
     metrics: tuple[str, ...]
     n_hidden: int
     n_reproductions: int
+    damaged: dict[RunId, str]
 
 
 def list_runs(workspace: Workspace, *, limit: int | None, reproductions: bool) -> RunList:
@@ -67,9 +69,10 @@ def list_runs(workspace: Workspace, *, limit: int | None, reproductions: bool) -
         reproductions: Whether reproductions are listed as well.
 
     Raises:
-        CorruptDataError: A record or the operation log is damaged.
+        CorruptDataError: The operation log is damaged.
     """
-    sealed = load_runs(workspace)
+    known_runs = read_runs(workspace)
+    sealed = known_runs.runs
     unsealed = load_unsealed(workspace)
     short = shorten_ids([run.id for run in sealed] + [each.start.id for each in unsealed])
     lines = [_line(run, short) for run in sealed]
@@ -102,6 +105,7 @@ def list_runs(workspace: Workspace, *, limit: int | None, reproductions: bool) -
         metrics=tuple(sorted({name for line in shown for name in line.metrics})),
         n_hidden=len(wanted) - len(shown),
         n_reproductions=len(lines) - len(wanted),
+        damaged={run_id: error.message for run_id, error in known_runs.damaged.items()},
     )
 
 

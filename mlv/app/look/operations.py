@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from mlv.app.workspace import Workspace
 from mlv.core.operation import Change, ChangeWorktree, HideRun, LoggedOperation, PublishRun
+from mlv.core.run import Content, Run
 from mlv.core.state import reduce_operations
+from mlv.errors import CorruptDataError, MissingObjectError
 
 
 class ListedOperation(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,19 +33,47 @@ def list_operations(workspace: Workspace, *, limit: int | None) -> tuple[ListedO
     return tuple(
         ListedOperation(
             logged=logged,
-            summary=summarize(logged.operation.change),
+            summary=describe_change(workspace, logged.operation.change, operations),
             undone=logged.id in undone,
         )
         for logged in newest[:limit]
     )
 
 
-def summarize(change: Change) -> str:
-    """Return a few words for a change."""
+def describe_change(
+    workspace: Workspace, change: Change, operations: Iterable[LoggedOperation]
+) -> str:
+    """Return a few words for a change.
+
+    Args:
+        workspace: Where the records of runs are.
+        change: The change.
+        operations: All operations, among them those that `change` speaks of.
+    """
     if isinstance(change, PublishRun):
-        return f"record run {change.run}"
+        return f"record run {_name(workspace, change.record)}"
     if isinstance(change, HideRun):
-        return f"hide run {change.run}"
+        return f"hide run {_name(workspace, change.record)}"
     if isinstance(change, ChangeWorktree):
-        return f"roll back files to run {change.target}" if change.target else "change files back"
+        return f"set files to those of run {_target(workspace, change, operations)}"
+    for logged in operations:
+        if logged.id == change.operation:
+            return f"undo: {describe_change(workspace, logged.operation.change, operations)}"
     return f"undo {change.operation[:12]}"
+
+
+def _target(
+    workspace: Workspace, change: ChangeWorktree, operations: Iterable[LoggedOperation]
+) -> str:
+    for logged in operations:
+        published = logged.operation.change
+        if isinstance(published, PublishRun) and published.run == change.target:
+            return _name(workspace, published.record)
+    return change.target or "before"
+
+
+def _name(workspace: Workspace, record: Content) -> str:
+    try:
+        return workspace.objects.read_record(record, Run).name
+    except (CorruptDataError, MissingObjectError):
+        return f"with the record {record.digest[:12]}, which cannot be read"

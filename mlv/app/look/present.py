@@ -10,6 +10,9 @@ from pathlib import Path
 
 import msgspec
 
+from mlv.app.record.code import record_code
+from mlv.app.reporter import SilentReporter
+from mlv.app.runs import read_runs
 from mlv.app.workspace import Workspace
 from mlv.capture.metrics_file import read_metrics_file
 from mlv.capture.params import read_params_file
@@ -17,14 +20,13 @@ from mlv.core.paths import RepoPath
 from mlv.core.run import Input, Metric, Output, ParamSource, Run
 from mlv.core.scalars import scalar_of
 from mlv.core.tree import Fingerprint
-from mlv.git.snapshot import take_snapshot
 from mlv.worktree.fingerprint import HashOnly, find_fingerprint
 from mlv.worktree.paths import os_path
 
 
 @contextmanager
 def describe_worktree(workspace: Workspace, like: Run) -> Iterator[Run]:
-    """Describe the worktree by the same files as a run; nothing is stored.
+    """Describe the worktree by the same files as a run; nothing is stored but large files.
 
     Params and metrics of files are read again; those of flags and of the Python
     API are taken to be the same, because the worktree does not hold them. The
@@ -35,12 +37,14 @@ def describe_worktree(workspace: Workspace, like: Run) -> Iterator[Run]:
         GitError: Git refuses.
     """
     ref = f"refs/mlv/look/{secrets.token_hex(8)}"
-    now_s = time.time_ns() // 1_000_000_000
-    snapshot = take_snapshot(workspace.git, ref=ref, message="mlv: worktree", when=now_s)
+    code = record_code(
+        workspace,
+        ref=ref,
+        now_ns=time.time_ns(),
+        earlier=read_runs(workspace).runs,
+        reporter=SilentReporter(),
+    )
     try:
-        code = msgspec.structs.replace(
-            like.code, snapshot=snapshot.commit, tree=snapshot.tree, dirty=snapshot.dirty
-        )
         yield msgspec.structs.replace(
             like,
             name="worktree",

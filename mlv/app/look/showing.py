@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from mlv.app.runs import find_run, load_runs
+from mlv.app.runs import find_run, read_runs
 from mlv.app.workspace import Workspace
 from mlv.core.environment import Environment
 from mlv.core.ids import shorten_ids
@@ -27,7 +27,7 @@ def show_run(workspace: Workspace, reference: str) -> ShownRun:
         CorruptDataError: The record is damaged.
     """
     run = find_run(workspace, reference)
-    short = shorten_ids(each.id for each in load_runs(workspace))
+    short = shorten_ids(each.id for each in read_runs(workspace).runs)
     environment = read_environment(workspace, run.environment)
     return ShownRun(run=run, short_id=short.get(run.id, run.id), environment=environment)
 

@@ -18,7 +18,7 @@ from mlv.app.record.environment import record_environment
 from mlv.app.record.known_inputs import check_inputs, fingerprint_inputs
 from mlv.app.record.params import read_params, store_params_files
 from mlv.app.reporter import Reporter
-from mlv.app.runs import load_runs
+from mlv.app.runs import read_runs
 from mlv.app.workspace import Workspace
 from mlv.capture.executable import resolve_executable
 from mlv.capture.liveness import process_identity
@@ -80,8 +80,14 @@ def begin_run(workspace: Workspace, request: RunRequest, reporter: Reporter) -> 
     executable = request.executable or find_program(request.argv, request.directory)
     params = read_params(workspace, request)
     check_inputs(workspace, request)
-    earlier = load_runs(workspace)
-    code = request.code or record_code(workspace, run_id, now_ns, reporter)
+    earlier = read_runs(workspace).runs
+    code = request.code or record_code(
+        workspace,
+        ref=snapshot_ref(run_id),
+        now_ns=now_ns,
+        earlier=earlier,
+        reporter=reporter,
+    )
     try:
         store_params_files(workspace, params)
         start = RunStart(

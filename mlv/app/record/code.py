@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from mlv.app.record.earlier_outputs import find_earlier_outputs
 from mlv.app.reporter import Reporter
 from mlv.app.workspace import Workspace
 from mlv.core.ids import RunId
-from mlv.core.run import Code, LeftOut
+from mlv.core.paths import RepoPath
+from mlv.core.run import Code, LeftOut, Run
 from mlv.core.tree import Fingerprint
 from mlv.git.selection import LeftOut as GitLeftOut
 from mlv.git.snapshot import take_snapshot
 from mlv.worktree.fingerprint import fingerprint
 from mlv.worktree.paths import os_path
+
+EARLIER_OUTPUT = "output"
+"""Why an untracked file is not code: it is what an earlier run wrote, and stored as that."""
 
 
 def snapshot_ref(run_id: RunId) -> str:
@@ -18,25 +25,37 @@ def snapshot_ref(run_id: RunId) -> str:
     return f"refs/mlv/runs/{run_id}"
 
 
-def record_code(workspace: Workspace, run_id: RunId, now_ns: int, reporter: Reporter) -> Code:
+def record_code(
+    workspace: Workspace, *, ref: str, now_ns: int, earlier: Iterable[Run], reporter: Reporter
+) -> Code:
     """Take a snapshot of the worktree.
 
-    Files that are too large for Git go to the store; what is left out is reported.
+    Files that are too large for Git go to the store; what is left out is listed.
+
+    Args:
+        workspace: Whose worktree.
+        ref: What to call the snapshot in Git.
+        now_ns: The time, nanoseconds since 1970.
+        earlier: Runs whose outputs may lie about; those are no code.
+        reporter: Is told what is left out.
 
     Raises:
         GitError: The repository has no commit yet, or Git refuses.
         StorageError: The disk is full, read-only or failing.
     """
+    outputs = find_earlier_outputs(workspace, earlier)
     snapshot = take_snapshot(
         workspace.git,
-        ref=snapshot_ref(run_id),
-        message=f"mlv: code of run {run_id}",
+        ref=ref,
+        message="mlv: the worktree as it was",
         when=now_ns // 1_000_000_000,
+        exclude=tuple(outputs),
     )
-    left_out = tuple(_keep_left_out(workspace, each) for each in snapshot.left_out)
+    left_out = tuple(_keep_left_out(workspace, each, outputs) for each in snapshot.left_out)
     for each in left_out:
-        kept = "kept in the store instead" if each.fingerprint else "not recorded"
-        reporter.note(f"{each.path} is not in the code snapshot ({each.reason}); {kept}")
+        if each.reason != EARLIER_OUTPUT:
+            kept = "kept in the store instead" if each.fingerprint else "not recorded"
+            reporter.note(f"{each.path} is not in the code snapshot ({each.reason}): {kept}")
     return Code(
         snapshot=snapshot.commit,
         tree=snapshot.tree,
@@ -49,14 +68,14 @@ def record_code(workspace: Workspace, run_id: RunId, now_ns: int, reporter: Repo
     )
 
 
-def _keep_left_out(workspace: Workspace, left_out: GitLeftOut) -> LeftOut:
-    kept: Fingerprint | None = None
+def _keep_left_out(
+    workspace: Workspace, left_out: GitLeftOut, outputs: dict[RepoPath, Fingerprint]
+) -> LeftOut:
+    kept = outputs.get(left_out.path)
+    reason = left_out.reason if kept is None else EARLIER_OUTPUT
     if left_out.reason == "large":
         with workspace.objects.transaction() as objects:
             kept = fingerprint(os_path(workspace.root, left_out.path), objects)
     return LeftOut(
-        path=left_out.path,
-        size_bytes=left_out.size_bytes,
-        reason=left_out.reason,
-        fingerprint=kept,
+        path=left_out.path, size_bytes=left_out.size_bytes, reason=reason, fingerprint=kept
     )

@@ -10,7 +10,12 @@ from typing import Literal
 import msgspec
 
 from mlv.app.record.begin import find_program
-from mlv.app.restore.target import StoredFile, inputs_of_run, missing_objects
+from mlv.app.restore.target import (
+    StoredFile,
+    inputs_of_run,
+    large_code_of_run,
+    missing_objects,
+)
 from mlv.app.workspace import Workspace
 from mlv.core.paths import RepoPath
 from mlv.core.run import Run
@@ -85,7 +90,7 @@ def _check_inputs(workspace: Workspace, run: Run) -> Iterator[Blocker]:
         elif not is_inside(each.path):
             yield from _check_external(workspace, each.path, each.fingerprint.digest)
     try:
-        files = inputs_of_run(workspace, run)
+        files = {**large_code_of_run(workspace, run), **inputs_of_run(workspace, run)}
     except MissingObjectError as error:
         yield Blocker(code="data.missing", message=error.message)
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from mlv.app.restore.target import StoredFile, inputs_of_run
+from mlv.app.restore.target import StoredFile, inputs_of_run, large_code_of_run
 from mlv.app.workspace import Workspace
 from mlv.core.ids import RunId
 from mlv.core.run import Run
@@ -33,7 +33,7 @@ def build_sandbox(workspace: Workspace, run: Run, directory: Path) -> None:
     with storage_errors("prepare the reproduction"):
         directory.parent.mkdir(parents=True, exist_ok=True)
         workspace.git.add_worktree(directory, run.code.snapshot)
-        inputs = inputs_of_run(workspace, run)
+        inputs = {**large_code_of_run(workspace, run), **inputs_of_run(workspace, run)}
         for each in run.outputs:
             if is_inside(each.path) and each.path not in inputs:
                 _clear(directory, each.path)

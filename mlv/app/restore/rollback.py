@@ -149,8 +149,15 @@ def roll_back(
         )
         operation = publish(workspace, invocation, done)
         drop_journal(workspace)
-    for path in plan.unknown:
-        reporter.note(f"{path} was left as it is: the run does not know it")
+    if plan.unknown:
+        names = ", ".join(plan.unknown[:3]) + (", ..." if plan.unknown[3:] else "")
+        count = len(plan.unknown)
+        what = (
+            "1 file that the run does not know was"
+            if count == 1
+            else (f"{count} files that the run does not know were")
+        )
+        reporter.note(f"{what} left as is: {names}")
     return RollbackResult(plan=plan, operation=operation)
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from mlv.app.record.code import EARLIER_OUTPUT
 from mlv.app.workspace import Workspace
 from mlv.core.paths import RepoPath
 from mlv.core.run import Content, Run
@@ -76,8 +77,14 @@ def code_of_run(workspace: Workspace, run: Run) -> dict[RepoPath, TargetFile]:
         path: GitFile(kind=kind_of(file), blob=file.blob_id)
         for path, file in workspace.git.tree_files(run.code.snapshot).items()
     }
+    return {**files, **large_code_of_run(workspace, run)}
+
+
+def large_code_of_run(workspace: Workspace, run: Run) -> dict[RepoPath, TargetFile]:
+    """Return the files that were too large for the snapshot, and are in the store instead."""
+    files: dict[RepoPath, TargetFile] = {}
     for each in run.code.left_out:
-        if each.fingerprint is not None:
+        if each.fingerprint is not None and each.reason != EARLIER_OUTPUT:
             files |= _stored(workspace, each.path, each.fingerprint, "code")
     return files
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from mlv.app.look.operations import describe_change
 from mlv.app.publish import Invocation, publish
 from mlv.app.restore.change import apply_change, drop_journal, read_state, worktree_lock
 from mlv.app.workspace import Workspace
@@ -28,11 +29,13 @@ class UndoResult(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         undone: The operation that was taken back.
+        summary: What it had done, in words.
         operation: The operation that takes it back.
         files: The files that changed.
     """
 
     undone: LoggedOperation
+    summary: str
     operation: LoggedOperation
     files: WorktreeChange | None = None
 
@@ -53,19 +56,21 @@ def undo(workspace: Workspace, reference: str | None, invocation: Invocation) ->
         StorageError: The disk is full, read-only or failing; nothing was changed.
     """
     with worktree_lock(workspace):
-        target = _find(workspace.operations.read(), reference)
+        operations = workspace.operations.read()
+        target = _find(operations, reference)
+        summary = describe_change(workspace, target.operation.change, operations)
         change = target.operation.change
         effective = change.inverse if isinstance(change, Undo) else change
         if not isinstance(effective, ChangeWorktree):
             inverse = _invert_run(effective)
             operation = publish(workspace, invocation, Undo(operation=target.id, inverse=inverse))
-            return UndoResult(undone=target, operation=operation)
+            return UndoResult(undone=target, summary=summary, operation=operation)
         files = _reverse_files(workspace, effective)
         stored = apply_change(workspace, files)
         inverse = ChangeWorktree(files=stored, worktree=str(workspace.root))
         operation = publish(workspace, invocation, Undo(operation=target.id, inverse=inverse))
         drop_journal(workspace)
-    return UndoResult(undone=target, operation=operation, files=files)
+    return UndoResult(undone=target, summary=summary, operation=operation, files=files)
 
 
 def _find(operations: Sequence[LoggedOperation], reference: str | None) -> LoggedOperation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from mlv.app.runs import load_runs
+from mlv.app.runs import read_runs
 from mlv.app.workspace import Workspace
 from mlv.core.digest import Digest
 from mlv.core.paths import RepoPath
@@ -30,7 +30,7 @@ def find_unsaved(
     there = [path for path in paths if os_path(workspace.root, path).exists()]
     if not there:
         return frozenset()
-    runs = load_runs(workspace)
+    runs = read_runs(workspace).runs
     in_git = _in_git(workspace, runs, [path for path in there if path in present])
     recorded = _recorded(workspace, runs)
     unsaved = set()

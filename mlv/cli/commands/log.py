@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from mlv.cli.options import JsonOption
+from mlv.errors import CorruptDataError
 
 
 def log(
@@ -45,3 +46,4 @@ def log(
     listing = list_runs(open_here(), limit=limit or None, reproductions=everything)
     wanted = None if columns is None else [name for name in columns.split(",") if name]
     print_run_list(listing, columns=wanted, table_format="json" if as_json else table_format)
+    raise typer.Exit(CorruptDataError.exit_code if listing.damaged else 0)

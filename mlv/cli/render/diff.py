@@ -33,9 +33,11 @@ def print_diff(diff: RunDiff, *, table_format: TableFormat) -> None:
 
 
 def print_environment(diff: EnvironmentDiff) -> None:
-    """Print how two environments differ."""
-    for line in _environment(diff, "table"):
+    """Print how two environments differ, and an empty line; nothing when they do not."""
+    for line in list(_environment(diff, "table"))[1:]:
         typer.echo(line)
+    if not diff.empty:
+        typer.echo("")
 
 
 def _lines(diff: RunDiff, table_format: TableFormat) -> Iterator[str]:

@@ -7,7 +7,6 @@ import sys
 import msgspec
 import typer
 
-from mlv.app.look.operations import summarize
 from mlv.app.restore.rollback import (
     RollbackPlan,
     RollbackRequest,
@@ -17,6 +16,7 @@ from mlv.app.restore.rollback import (
 from mlv.app.restore.undo import UndoResult
 from mlv.app.workspace import Workspace
 from mlv.cli.render.output import print_json
+from mlv.core.operation import HideRun, Undo
 
 
 def confirm_overwrite(workspace: Workspace, request: RollbackRequest) -> RollbackRequest:
@@ -70,5 +70,8 @@ def print_undo(result: UndoResult, *, as_json: bool) -> None:
     for change in result.files.files if result.files else ():
         action = "removed" if change.after is None else "restored"
         typer.echo(f"{action} {change.path}")
-    typer.echo(f"undid {result.undone.id[:12]}: {summarize(result.undone.operation.change)}")
+    done = result.operation.operation.change
+    if isinstance(done, Undo) and isinstance(done.inverse, HideRun):
+        typer.echo("the run is hidden; its record and its files are kept")
+    typer.echo(f"undid {result.undone.id[:12]}: {result.summary}")
     typer.echo(f"`mlv undo {result.operation.id[:12]}` does it again")

@@ -28,13 +28,15 @@ def print_run_list(
     if table_format == "json":
         print_json(listing)
         return
-    if not listing.runs:
+    if not listing.runs and not listing.damaged:
         typer.echo("no run is recorded yet: record one with `mlv run COMMAND`", err=True)
         return
     shown = list(columns) if columns is not None else [*listing.metrics, *listing.params]
     headers = ["id", "name", "status", "started", "time", "code", *shown]
     rows = [_row(run, shown) for run in listing.runs]
     typer.echo(format_table(headers, rows, table_format))
+    for run_id, problem in listing.damaged.items():
+        typer.echo(f"error: run {run_id} is not shown: {problem}", err=True)
     if listing.n_hidden:
         typer.echo(f"{listing.n_hidden} older runs are not shown: --limit 0 shows all", err=True)
     if listing.n_reproductions:

@@ -43,7 +43,6 @@ def print_verdict(result: ReproduceResult, *, as_json: bool) -> None:
         for line in _comparison(result.comparison):
             typer.echo(line)
     print_environment(result.environment)
-    typer.echo("")
     for blocker in result.blockers:
         typer.echo(f"  {blocker.code}: {blocker.message}")
     if result.comparison is not None:
@@ -79,11 +78,11 @@ def _comparison(comparison: Comparison) -> Iterator[str]:
             ]
             for each in comparison.metrics
         ]
-        yield ""
         yield format_table(headers, rows)
-    if comparison.outputs:
         yield ""
+    if comparison.outputs:
         yield format_table(["output", "result"], [[o.path, o.result] for o in comparison.outputs])
+        yield ""
 
 
 def _step(step: int | None) -> str:

@@ -176,7 +176,7 @@ def test_snapshot_without_a_commit_says_what_to_do(empty_workspace: Workspace) -
     with pytest.raises(GitError, match="has no commit yet") as caught:
         _take(empty_workspace)
 
-    assert caught.value.hint == "git add -A && git commit -m 'first commit'"
+    assert caught.value.hint == "make one with `git add -A && git commit -m 'first commit'`"
 
 
 @pytest.mark.parametrize("ref", ["refs/heads/main", "HEAD", "--stdin", "refs/mlv/a..b"])
