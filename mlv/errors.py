@@ -15,6 +15,7 @@ MlvError                       an expected failure, shown without a traceback
 │   ├── WorktreeError               the worktree is in the way
 │   ├── LockedError                 another process is doing this now
 │   ├── StorageError                the disk is full, read-only or failing
+│   ├── RecordingFailedError        the command of `mlv run` ended, but has no record yet
 │   └── GitError                    Git refused
 ├── CorruptDataError           7    bytes are not what their digest says
 ├── CommandNotExecutableError  126  `mlv run` found the command but may not run it
@@ -98,6 +99,10 @@ class LockedError(NotPossibleError):
 
 class StorageError(NotPossibleError):
     """The disk is full, read-only or failing."""
+
+
+class RecordingFailedError(NotPossibleError):
+    """The command of `mlv run` ended, but its record could not be sealed."""
 
 
 class GitError(NotPossibleError):

@@ -93,10 +93,12 @@ class _Watcher:
         )
 
     def _on_open(self, path: Any, _mode: object, flags: int) -> None:
-        if type(path) is not str or path[:1] != "/":
+        if type(path) is not str:
             path = _absolute(path)
             if path is None:
                 return
+        elif path[:1] != "/":
+            path = f"{os.getcwd()}/{path}"
         name = self.names.get(path, _UNKNOWN)
         if name is None or name in self.writes:
             return

@@ -1,13 +1,14 @@
 """The Python that a command runs on: which it is, and what is installed for it.
 
 Asking an interpreter means starting it. The answer is kept, and holds as long as neither
-the interpreter nor any directory on its path has changed, so that a second time costs a
+the interpreter nor any package on its path has changed, so that a second time costs a
 few milliseconds.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -38,8 +39,9 @@ _DECIDING_VARIABLES = (
     "PYENV_ROOT",
     "HOME",
 )
+_WATCHED_SUFFIXES = (".dist-info", ".egg-info", ".egg-link", ".pth")
 _RACY_NS = 2_000_000_000
-"""A directory that changed this short a time ago may change again within the same tick."""
+"""What changed this short a time ago may change again within the same tick."""
 
 
 class InterpreterFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +77,7 @@ class _Cached(msgspec.Struct, frozen=True, kw_only=True):
     """An answer, and the state of everything that it depends on."""
 
     facts: InterpreterFacts
-    watched: dict[str, int | None]
+    watched: dict[str, str]
 
 
 def find_interpreter(executable: Path, cwd: Path, env: Mapping[str, str]) -> Path | None:
@@ -146,8 +148,9 @@ def read_interpreter(
     if cache is not None:
         watched = [*answer.path, *_switches(python, cwd, env), str(python.resolve())]
         stamps = {path: _stamp(path) for path in watched}
-        if all(stamp is None or stamp < now_ns - _RACY_NS for stamp in stamps.values()):
-            _save(cache, _Cached(facts=facts, watched=stamps))
+        if all(newest_ns < now_ns - _RACY_NS for _, newest_ns in stamps.values()):
+            watched_stamps = {path: stamp for path, (stamp, _) in stamps.items()}
+            _save(cache, _Cached(facts=facts, watched=watched_stamps))
     return facts
 
 
@@ -179,9 +182,7 @@ def _key_of(python: Path, cwd: Path, env: Mapping[str, str]) -> str:
     parts = [str(python), *(f"{name}={env.get(name)}" for name in _DECIDING_VARIABLES)]
     if _is_shim(python):
         parts.append(str(cwd))
-    return hashlib.blake2b(
-        "\0".join(parts).encode(errors="surrogateescape"), digest_size=8
-    ).hexdigest()
+    return _hash("\0".join(parts))
 
 
 def _switches(python: Path, cwd: Path, env: Mapping[str, str]) -> list[str]:
@@ -201,11 +202,25 @@ def _is_shim(python: Path) -> bool:
         return False
 
 
-def _stamp(path: str) -> int | None:
+def _stamp(path: str) -> tuple[str, int]:
+    """Return a text that changes with what the probe reads there, and its newest time."""
     try:
-        return Path(path).stat().st_mtime_ns
+        if not Path(path).is_dir():
+            modified_ns = Path(path).stat().st_mtime_ns
+            return str(modified_ns), modified_ns
+        with os.scandir(path) as entries:
+            found = sorted(
+                (entry.name, entry.stat().st_mtime_ns)
+                for entry in entries
+                if entry.name.endswith(_WATCHED_SUFFIXES)
+            )
     except OSError:
-        return None
+        return "", 0
+    return _hash(repr(found)), max((modified_ns for _, modified_ns in found), default=0)
+
+
+def _hash(text: str) -> str:
+    return hashlib.blake2b(text.encode(errors="surrogateescape"), digest_size=8).hexdigest()
 
 
 def _load(cache: Path) -> _Cached | None:
@@ -213,7 +228,7 @@ def _load(cache: Path) -> _Cached | None:
         cached = msgspec.json.decode(cache.read_bytes(), type=_Cached)
     except (OSError, msgspec.MsgspecError):
         return None
-    if any(_stamp(path) != stamp for path, stamp in cached.watched.items()):
+    if any(_stamp(path)[0] != stamp for path, stamp in cached.watched.items()):
         return None
     return cached
 

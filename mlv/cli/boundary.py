@@ -7,10 +7,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
-from typer._click.exceptions import ClickException, NoSuchOption
+from typer._click.exceptions import ClickException, NoArgsIsHelpError, NoSuchOption
 from typer.core import TyperGroup
 
-from mlv.errors import MlvError, UsageError
+from mlv.errors import MlvError, RecordingFailedError, UsageError
 
 if TYPE_CHECKING:
     from typer._click import Context
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _RUN = "run"
 _RUN_FAILED = 125
 _RUN_CODES = (125, 126, 127)
-_USAGE = 2
 _BUG = 70
 _INTERRUPTED = 130
 _CLOSED_PIPE = 141
@@ -36,8 +35,8 @@ class MlvGroup(TyperGroup):
         try:
             return super().parse_args(ctx, args)
         except ClickException as error:
-            _report_usage(error)
-            raise typer.Exit(_USAGE) from error
+            _report_usage(error, UsageError.exit_code, as_json="--json" in args)
+            raise typer.Exit(UsageError.exit_code) from error
 
     def invoke(self, ctx: Context) -> Any:  # noqa: ANN401 - as in Typer
         """Run a command.
@@ -48,11 +47,13 @@ class MlvGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except MlvError as error:
-            report(error)
-            raise typer.Exit(_exit_code(error.exit_code, ctx)) from error
+            code = _exit_code(error, ctx)
+            _report(error, code, as_json=_wants_json(ctx))
+            raise typer.Exit(code) from error
         except ClickException as error:
-            _report_usage(error)
-            raise typer.Exit(_exit_code(_USAGE, ctx)) from error
+            code = _RUN_FAILED if ctx.invoked_subcommand == _RUN else UsageError.exit_code
+            _report_usage(error, code, as_json=_wants_json(ctx))
+            raise typer.Exit(code) from error
         except (KeyboardInterrupt, typer.Abort) as error:
             raise typer.Exit(_INTERRUPTED) from error
         except BrokenPipeError as error:
@@ -65,27 +66,33 @@ class MlvGroup(TyperGroup):
             raise typer.Exit(_BUG) from error
 
 
-def report(error: MlvError) -> None:
-    """Write an error to standard error, as JSON when `--json` was asked for."""
-    if "--json" in sys.argv:
+def _report(error: MlvError, code: int, *, as_json: bool) -> None:
+    if as_json:
         import json
 
-        text = json.dumps(
-            {"error": error.message, "hint": error.hint, "exit_code": error.exit_code}
-        )
+        text = json.dumps({"error": error.message, "hint": error.hint, "exit_code": code})
     else:
         text = f"error: {error.message}" + (f"\nhint: {error.hint}" if error.hint else "")
     typer.echo(text, err=True)
 
 
-def _exit_code(code: int, ctx: Context) -> int:
-    """Return the exit code; one of `mlv run` must not look like that of the command."""
-    if ctx.invoked_subcommand == _RUN and code not in _RUN_CODES:
+def _wants_json(ctx: Context) -> bool:
+    """Tell whether `--json` was asked for; what follows `run` is the command's."""
+    return "--json" in sys.argv and ctx.invoked_subcommand != _RUN
+
+
+def _exit_code(error: MlvError, ctx: Context) -> int:
+    """Return the exit code; before its command starts, `mlv run` has codes of its own."""
+    before = ctx.invoked_subcommand == _RUN and not isinstance(error, RecordingFailedError)
+    if before and error.exit_code not in _RUN_CODES:
         return _RUN_FAILED
-    return code
+    return error.exit_code
 
 
-def _report_usage(error: ClickException) -> None:
+def _report_usage(error: ClickException, code: int, *, as_json: bool) -> None:
+    if isinstance(error, NoArgsIsHelpError):
+        error.show()
+        return
     if isinstance(error, NoSuchOption):
         message = error.message
         nearest = " or ".join(sorted(error.possibilities or ()))
@@ -95,7 +102,8 @@ def _report_usage(error: ClickException) -> None:
     context = getattr(error, "ctx", None)
     if hint is None and context is not None:
         hint = f"see `{context.command_path} --help`"
-    report(UsageError(message[:1].lower() + message[1:].rstrip("."), hint=hint))
+    usage = UsageError(message[:1].lower() + message[1:].rstrip("."), hint=hint)
+    _report(usage, code, as_json=as_json)
 
 
 def _report_bug(error: Exception) -> None:

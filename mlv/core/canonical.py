@@ -43,6 +43,6 @@ def decode_record(data: bytes, record_type: type[RecordT]) -> RecordT:
     """
     try:
         return msgspec.json.decode(data, type=record_type)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         message = f"not a {record_type.__name__}: {error}"
         raise ValueError(message) from error

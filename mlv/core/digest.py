@@ -11,12 +11,12 @@ from blake3 import blake3
 Digest = NewType("Digest", str)
 """BLAKE3-256 of an object's bytes: 64 lower-case hex digits, what `b3sum` prints."""
 
-DIGEST_PATTERN = "^[0-9a-f]{64}$"
+DIGEST_PATTERN = r"^[0-9a-f]{64}\Z"
 
 DigestField = Annotated[Digest, msgspec.Meta(pattern=DIGEST_PATTERN)]
 """A `Digest` that msgspec checks when it decodes a record."""
 
-_DIGEST = re.compile(DIGEST_PATTERN.rstrip("$") + r"\Z")
+_DIGEST = re.compile(DIGEST_PATTERN)
 
 
 def digest_of(data: bytes) -> Digest:

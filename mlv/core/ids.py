@@ -18,7 +18,7 @@ import msgspec
 RunId = NewType("RunId", str)
 """A run's id: 26 lower-case digits of Crockford's base 32."""
 
-RUN_ID_PATTERN = "^[0-7][0-9a-hjkmnp-tv-z]{25}$"
+RUN_ID_PATTERN = r"^[0-7][0-9a-hjkmnp-tv-z]{25}\Z"
 
 RunIdField = Annotated[RunId, msgspec.Meta(pattern=RUN_ID_PATTERN)]
 """A `RunId` that msgspec checks when it decodes a record."""

@@ -30,20 +30,12 @@ def reduce_operations(operations: Iterable[LoggedOperation]) -> State:
     They are applied by hybrid time, then clone, then digest, so that every
     clone that knows the same operations sees the same state.
     """
+    ordered = sorted(operations, key=_order)
     runs: dict[RunId, Content] = {}
-    undone: set[Digest] = set()
-    takes_back: dict[Digest, Digest] = {}
-    for logged in sorted(operations, key=_order):
+    for logged in ordered:
         change = logged.operation.change
-        if not isinstance(change, Undo):
-            _apply(change, runs)
-            continue
-        _apply(change.inverse, runs)
-        takes_back[logged.id] = change.operation
-        undone.add(change.operation)
-        if change.operation in takes_back:
-            undone.discard(takes_back[change.operation])
-    return State(runs=runs, undone=frozenset(undone))
+        _apply(change.inverse if isinstance(change, Undo) else change, runs)
+    return State(runs=runs, undone=_find_undone(ordered))
 
 
 def find_undoable(operations: Iterable[LoggedOperation], state: State) -> LoggedOperation | None:
@@ -52,6 +44,16 @@ def find_undoable(operations: Iterable[LoggedOperation], state: State) -> Logged
         if not isinstance(logged.operation.change, Undo) and logged.id not in state.undone:
             return logged
     return None
+
+
+def _find_undone(ordered: Iterable[LoggedOperation]) -> frozenset[Digest]:
+    undone: set[Digest] = set()
+    # From the newest: whether an undo is in force depends on later ones alone.
+    for logged in reversed(tuple(ordered)):
+        change = logged.operation.change
+        if isinstance(change, Undo) and logged.id not in undone:
+            undone.add(change.operation)
+    return frozenset(undone)
 
 
 def _apply(change: Change, runs: dict[RunId, Content]) -> None:

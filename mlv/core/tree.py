@@ -98,12 +98,16 @@ def encode_tree(entries: Iterable[TreeEntry]) -> bytes:
     """Return the bytes of the tree that holds `entries`, in whatever order they come.
 
     Raises:
-        ValueError: A name is not allowed, or comes twice.
+        ValueError: A name is not allowed, is not escaped as `escape_name` does it,
+            or comes twice.
     """
     by_name = {}
     for entry in entries:
         raw = unescape_name(entry.name)
         check_name(raw)
+        if escape_name(raw) != entry.name:
+            message = f"the name {entry.name!r} is not escaped in the one right way"
+            raise ValueError(message)
         if raw in by_name:
             message = f"the name {entry.name!r} comes twice in one tree"
             raise ValueError(message)

@@ -157,9 +157,12 @@ def _first_different_step(
     old, new = original.series.get(name), reproduced.series.get(name)
     if old is None or new is None:
         return None
+    before = dict(zip(old.steps, old.values, strict=True))
     after = dict(zip(new.steps, new.values, strict=True))
-    for step, value in zip(old.steps, old.values, strict=True):
-        if step not in after or not within(number_of(value), number_of(after[step]), tolerance):
+    for step in sorted(before.keys() | after.keys()):
+        if step not in before or step not in after:
+            return step
+        if not within(number_of(before[step]), number_of(after[step]), tolerance):
             return step
     return None
 

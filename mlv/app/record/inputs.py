@@ -38,7 +38,7 @@ def seal_inputs(
     known_paths = {each.path for each in inputs}
     for path, signature in seen.reads.items():
         if path not in known_paths:
-            inputs.append(_look_late(workspace, path, signature))
+            inputs.append(_look_late(workspace, start, path, signature))
     inputs.sort(key=lambda each: each.path)
     problems = tuple(_describe(each, seen) for each in inputs if each.changed)
     return tuple(inputs), problems
@@ -64,7 +64,9 @@ def _look_again(workspace: Workspace, known: KnownInput, seen: Seen) -> Input:
     )
 
 
-def _look_late(workspace: Workspace, path: RepoPath, opened: FileSignature) -> Input:
+def _look_late(
+    workspace: Workspace, start: RunStart, path: RepoPath, opened: FileSignature
+) -> Input:
     place = os_path(workspace.root, path)
     try:
         with workspace.objects.transaction() as objects:
@@ -73,9 +75,28 @@ def _look_late(workspace: Workspace, path: RepoPath, opened: FileSignature) -> I
         return Input(path=path, source="observed", fingerprint=None, changed=True, stored=False)
     if _is_still(place, opened):
         return Input(path=path, source="observed", fingerprint=found)
+    before = _find_in_snapshot(workspace, start, path, found)
     return Input(
-        path=path, source="observed", fingerprint=None, changed=True, after=found, stored=False
+        path=path,
+        source="observed",
+        fingerprint=before,
+        changed=True,
+        after=found,
+        stored=before is not None,
     )
+
+
+def _find_in_snapshot(
+    workspace: Workspace, start: RunStart, path: RepoPath, like: Fingerprint
+) -> Fingerprint | None:
+    """Return what an untracked file held when the run began, if the snapshot has it."""
+    snapshot = start.code.snapshot
+    blob = workspace.git.blob_at([snapshot], [path]).get((snapshot, path))
+    if blob is None:
+        return None
+    with workspace.objects.transaction() as objects:
+        content = objects.add_bytes(workspace.git.read_worktree_file(path, blob))
+    return Fingerprint(kind=like.kind, digest=content.digest, size_bytes=content.size_bytes)
 
 
 def _is_still(place: Path, opened: FileSignature) -> bool:

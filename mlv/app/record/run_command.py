@@ -15,13 +15,7 @@ from mlv.app.workspace import Workspace
 from mlv.capture.observe import observer_environment
 from mlv.capture.process import execute
 from mlv.core.run import Run, Status
-from mlv.errors import MlvError
-
-
-class RecordingFailedError(MlvError):
-    """The command ended, but its record could not be sealed."""
-
-    exit_code = 3
+from mlv.errors import MlvError, RecordingFailedError
 
 
 def run_command(

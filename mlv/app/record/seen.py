@@ -7,7 +7,7 @@ from functools import cached_property
 
 import msgspec
 
-from mlv.app.live_run import LiveRun
+from mlv.app.live_run import LiveRun, RunStart
 from mlv.app.workspace import Workspace
 from mlv.capture.observe import FileSignature, ObservedProcess, read_observations
 from mlv.core.paths import RepoPath
@@ -15,6 +15,8 @@ from mlv.store.failures import storage_errors
 from mlv.worktree.paths import os_path
 
 _IGNORE_FILE = ".mlvignore"
+_CODE_SUFFIXES = (".py", ".ipynb", ".sh")
+"""Files that are code even before Git tracks them; the snapshot holds them."""
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,8 +24,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         reads: Files that were read before anything was written to them, with
-            their metadata when they were first opened. Files that Git tracks are
-            in the code snapshot, and are not listed.
+            their metadata when they were first opened. Params files and code are
+            recorded as such, and are not listed.
         declared_reads: Declared inputs of which at least one file was read.
         writes: Files that were written and are still there.
         processes: Python processes that were watched.
@@ -40,12 +42,16 @@ def see(workspace: Workspace, live: LiveRun) -> Seen:
     observed = read_observations(live.directory)
     ignored = _Ignored(workspace)
     tracked = workspace.git.tracked(observed.reads) if observed.reads else {}
+    code = _untracked_code(live.start)
     declared = {known.path for known in live.start.inputs if known.source == "declared"}
     return Seen(
         reads={
             path: signature
             for path, signature in observed.reads.items()
-            if path not in tracked and not ignored(path) and not _is_below(path, declared)
+            if path not in tracked
+            and path not in code
+            and not ignored(path)
+            and not _is_below(path, declared)
         },
         declared_reads=frozenset(
             each for each in declared if any(_is_below(path, (each,)) for path in observed.reads)
@@ -57,6 +63,11 @@ def see(workspace: Workspace, live: LiveRun) -> Seen:
         ),
         processes=observed.processes,
     )
+
+
+def _untracked_code(start: RunStart) -> frozenset[RepoPath]:
+    scripts = (path for path in start.code.untracked if path.endswith(_CODE_SUFFIXES))
+    return frozenset((*scripts, *(RepoPath(source.name) for source in start.params)))
 
 
 def _is_below(path: RepoPath, directories: Iterable[RepoPath]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ _ELLIPSIS = "…"
 
 def print_json(value: object) -> None:
     """Print a result as JSON; NaN and infinities as text, as in records."""
-    plain = msgspec.to_builtins(value, str_keys=True)
+    plain = msgspec.to_builtins(value, str_keys=True, enc_hook=os.fspath)
     typer.echo(msgspec.json.format(msgspec.json.encode(_finite(plain)), indent=2).decode())
 
 
