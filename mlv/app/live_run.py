@@ -31,10 +31,13 @@ from mlv.core.run import (
 from mlv.core.tree import Fingerprint
 from mlv.errors import CorruptDataError
 from mlv.store.durable import replace_file
+from mlv.store.failures import storage_errors
 from mlv.worktree.signature import Signature
 
 _START_FILE = "start.json"
 _END_FILE = "end.json"
+_RESERVE_FILE = "reserve"
+_RESERVE_BYTES = 16 << 10
 
 
 class KnownInput(Record, frozen=True, kw_only=True):
@@ -122,11 +125,12 @@ class LiveRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def save_start(live: Path, start: RunStart) -> None:
-    """Write down what is known of a run, durably.
+    """Write down what is known of a run, durably, and set space aside for its end.
 
     Raises:
         OSError: The disk is full, read-only or failing.
     """
+    (live / _RESERVE_FILE).write_bytes(bytes(_RESERVE_BYTES))
     replace_file(live / _START_FILE, encode_record(start))
 
 
@@ -146,10 +150,14 @@ def load_start(live: Path) -> RunStart:
 def save_end(live: Path, end: End) -> None:
     """Write down how the command ended, so that the run can be sealed later.
 
+    The space that was set aside is given up first: the command may have filled the disk.
+
     Raises:
-        OSError: The disk is full, read-only or failing.
+        StorageError: The disk is full, read-only or failing.
     """
-    replace_file(live / _END_FILE, encode_record(end))
+    with storage_errors("write down how the command ended"):
+        (live / _RESERVE_FILE).unlink(missing_ok=True)
+        replace_file(live / _END_FILE, encode_record(end))
 
 
 def load_end(live: Path) -> End | None:

@@ -62,6 +62,15 @@ def resolve_run(text: str, known: RunSet) -> Run:
     return _resolve_name(text, known)
 
 
+def means_something_else(name: str) -> bool:
+    """Tell whether `name`, as a reference, would never be looked up as a run's name.
+
+    >>> means_something_else("last"), means_something_else("tag:x"), means_something_else("a")
+    (True, True, False)
+    """
+    return bool(_LAST.fullmatch(name)) or name.startswith(tuple(_PREFIXES))
+
+
 def _resolve_last(text: str, n_back: int, known: RunSet) -> Run:
     runs = known.originals
     if n_back >= len(runs):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -46,10 +46,10 @@ def find_undoable(operations: Iterable[LoggedOperation], state: State) -> Logged
     return None
 
 
-def _find_undone(ordered: Iterable[LoggedOperation]) -> frozenset[Digest]:
+def _find_undone(ordered: Sequence[LoggedOperation]) -> frozenset[Digest]:
     undone: set[Digest] = set()
     # From the newest: whether an undo is in force depends on later ones alone.
-    for logged in reversed(tuple(ordered)):
+    for logged in reversed(ordered):
         change = logged.operation.change
         if isinstance(change, Undo) and logged.id not in undone:
             undone.add(change.operation)

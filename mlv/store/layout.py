@@ -13,7 +13,7 @@ from pathlib import Path
 from mlv.core.digest import Digest
 from mlv.errors import CorruptDataError, NoStoreError, StoreExistsError
 from mlv.store.durable import sync_directory
-from mlv.store.failures import storage_errors
+from mlv.store.failures import storage_error, storage_errors
 
 FORMAT = b"mlv-store 1\ndigest blake3\n"
 
@@ -77,12 +77,15 @@ def open_layout(root: Path) -> Layout:
     Raises:
         NoStoreError: There is none.
         CorruptDataError: Its format is unknown to this version of mlv.
+        StorageError: It cannot be read.
     """
     try:
         found = (root / "format").read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
         message = f"there is no mlv store in {root.parent}"
         raise NoStoreError(message, hint="create one with `mlv init`") from error
+    except OSError as error:
+        raise storage_error(error, "open the store") from error
     if found != FORMAT:
         first = found.split(b"\n", 1)[0].decode("utf-8", "replace")
         message = (

@@ -41,10 +41,15 @@ class LocalObjectDB(ObjectDB):
         self._layout = layout
         self._unsynced: set[Path] = set()
 
-    def write(self, source: BinaryIO) -> Content:
+    def write(self, source: BinaryIO, *, expected: str | None = None) -> Content:
         """Store what `source` has left to read; hash it while it is copied.
 
+        Args:
+            source: Where the bytes come from.
+            expected: The digest that they must have; None for any.
+
         Raises:
+            CorruptDataError: They have another digest; nothing was published.
             OSError: The disk is full or failing; nothing was published.
         """
         temporary = self._layout.temporary / f"{os.getpid()}.{secrets.token_hex(8)}"
@@ -52,6 +57,9 @@ class LocalObjectDB(ObjectDB):
         try:
             try:
                 content = _copy(source, descriptor)
+                if expected not in (None, content.digest):
+                    message = f"the bytes for object {expected} have the digest {content.digest}"
+                    raise CorruptDataError(message)
                 os.fchmod(descriptor, _OBJECT_MODE)
                 os.fdatasync(descriptor)
             finally:
@@ -89,10 +97,10 @@ class LocalObjectDB(ObjectDB):
         """Store bytes whose digest is already known.
 
         Raises:
-            CorruptDataError: The bytes have another digest.
-            OSError: The disk is full or failing.
+            CorruptDataError: The bytes have another digest; nothing was published.
+            OSError: The disk is full or failing; nothing was published.
         """
-        self._expect(oid, self.write(BytesIO(data) if isinstance(data, bytes) else data))
+        self.write(BytesIO(data) if isinstance(data, bytes) else data, expected=oid)
 
     def add(
         self,
@@ -105,18 +113,18 @@ class LocalObjectDB(ObjectDB):
         """Store files of any file system under digests that are already known.
 
         Returns:
-            How many were not there before.
+            How many were not there before, with the size of the file.
 
         Raises:
-            CorruptDataError: A file has another digest.
+            CorruptDataError: A file has another digest; it was not published.
             OSError: The disk is full or failing.
         """
         paths = [path] if isinstance(path, str) else path
         oids = [oid] if isinstance(oid, str) else oid
-        new = [(p, o) for p, o in zip(paths, oids, strict=True) if not self.exists(o)]
+        new = [(p, o) for p, o in zip(paths, oids, strict=True) if not self.exists(o, fs.size(p))]
         for each, digest in new:
             with fs.open(each, "rb") as file:
-                self._expect(digest, self.write(file))
+                self.write(file, expected=digest)
         return len(new)
 
     def delete(self, oid: str) -> None:
@@ -125,30 +133,28 @@ class LocalObjectDB(ObjectDB):
 
     def quarantine(self, digest: Digest) -> Path:
         """Move the file of a damaged object out of the way, and return where it is now."""
-        away = self._layout.quarantine / f"{digest}.{secrets.token_hex(4)}"
+        away = self._quarantine_name(digest)
         path = self._layout.object_file(digest)
         path.rename(away)
-        self._unsynced |= {path.parent, away.parent}
+        self._unsynced.add(path.parent)
         return away
 
     def _publish(self, temporary: Path, content: Content) -> None:
         final = self._layout.object_file(content.digest)
-        if not final.parent.exists():
-            final.parent.mkdir(exist_ok=True)
-            self._unsynced.add(final.parent.parent)
-        self._unsynced.add(final.parent)
+        final.parent.mkdir(exist_ok=True)
+        # Both, even when they were there: who made them may not have synced them yet.
+        self._unsynced |= {final.parent, final.parent.parent}
         try:
             final.hardlink_to(temporary)
         except FileExistsError:
             if not self.exists(content.digest, content.size_bytes):
-                self.quarantine(content.digest)
-                final.hardlink_to(temporary)
+                # Not through `quarantine`: another process may be mending the same object.
+                self._quarantine_name(content.digest).hardlink_to(final)
+                temporary.replace(final)
 
-    @staticmethod
-    def _expect(oid: str, written: Content) -> None:
-        if written.digest != oid:
-            message = f"the bytes for object {oid} have the digest {written.digest}"
-            raise CorruptDataError(message)
+    def _quarantine_name(self, digest: Digest) -> Path:
+        self._unsynced.add(self._layout.quarantine)
+        return self._layout.quarantine / f"{digest}.{secrets.token_hex(4)}"
 
 
 def _copy(source: BinaryIO, descriptor: int) -> Content:

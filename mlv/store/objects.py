@@ -19,7 +19,7 @@ from mlv.core.canonical import decode_record, encode_record
 from mlv.core.run import Content
 from mlv.core.tree import Fingerprint, TreeEntry, decode_tree
 from mlv.errors import CorruptDataError, MissingObjectError
-from mlv.store.failures import storage_errors
+from mlv.store.failures import storage_error, storage_errors
 from mlv.store.layout import Layout
 from mlv.store.stable_read import read_stable
 
@@ -66,6 +66,7 @@ class ObjectStore:
         Raises:
             MissingObjectError: It is not in the store.
             CorruptDataError: Its bytes are not what the digest says.
+            StorageError: The disk is failing.
         """
         return b"".join(self.stream(content))
 
@@ -78,6 +79,7 @@ class ObjectStore:
         Raises:
             MissingObjectError: It is not in the store.
             CorruptDataError: Its bytes are not what the digest says.
+            StorageError: The disk is failing.
         """
         path = self._layout.object_file(content.digest)
         try:
@@ -85,14 +87,17 @@ class ObjectStore:
         except FileNotFoundError as error:
             message = f"object {content.digest[:12]} is not in the store"
             raise MissingObjectError(message) from error
+        except OSError as error:
+            raise storage_error(error, f"read object {content.digest[:12]}") from error
         hasher = blake3()
-        with file:
+        with file, storage_errors(f"read object {content.digest[:12]}"):
             while block := file.read(_BLOCK):
                 hasher.update(block)
                 yield block
         if hasher.hexdigest() != content.digest:
             message = f"object {content.digest[:12]} is damaged: its bytes have another digest"
-            hint = f"the file is {path}; restore it from a backup, or record the run again"
+            away = self._layout.quarantine
+            hint = f"restore {path} from a backup, or `mv {path} {away}` and record the run again"
             raise CorruptDataError(message, hint=hint)
 
     def read_record(self, content: Content, record_type: type[RecordT]) -> RecordT:

@@ -38,9 +38,11 @@ class OperationLog:
 
         Raises:
             CorruptDataError: A line was changed, or one is missing in between.
+            StorageError: A file cannot be read.
         """
-        files = sorted(self._directory.glob("*.log"))
-        return tuple(logged for path in files for logged in _read_chain(path, path.read_bytes()))
+        with storage_errors("read the operation log"):
+            files = {path: path.read_bytes() for path in sorted(self._directory.glob("*.log"))}
+        return tuple(logged for path, data in files.items() for logged in _read_chain(path, data))
 
     def append(self, build: Callable[[LoggedOperation | None], Operation]) -> LoggedOperation:
         """Append one operation to the chain of this clone, durably.
@@ -63,16 +65,16 @@ class OperationLog:
             try:
                 write_all(descriptor, f"{digest} ".encode() + encoded + b"\n")
                 os.fdatasync(descriptor)
+                if not whole:
+                    sync_directory(path.parent)
             except OSError:
                 os.ftruncate(descriptor, whole)
                 raise
-            if not whole:
-                sync_directory(path.parent)
         return LoggedOperation(id=digest, operation=decode_record(encoded, Operation))
 
 
 def _read_chain(path: Path, data: bytes) -> list[LoggedOperation]:
-    lines = data.split(b"\n")[:-1]
+    *lines, unfinished = data.split(b"\n")
     chain: list[LoggedOperation] = []
     for number, line in enumerate(lines, start=1):
         logged = _parse_line(path, number, line)
@@ -80,16 +82,23 @@ def _read_chain(path: Path, data: bytes) -> list[LoggedOperation]:
         if logged.operation.previous != expected:
             raise _damaged(path, number, "it does not follow the line before it")
         chain.append(logged)
+    if _is_whole(unfinished[:-1]):
+        # A line that was cut short is not longer than itself.
+        raise _damaged(path, len(lines) + 1, "its end is wrong")
     return chain
+
+
+def _is_whole(line: bytes) -> bool:
+    encoded = line[_DIGEST_LENGTH + 1 :]
+    return line[: _DIGEST_LENGTH + 1] == f"{digest_of(encoded)} ".encode()
 
 
 def _parse_line(path: Path, number: int, line: bytes) -> LoggedOperation:
     encoded = line[_DIGEST_LENGTH + 1 :]
-    digest = digest_of(encoded)
-    if line[: _DIGEST_LENGTH + 1] != f"{digest} ".encode():
+    if not _is_whole(line):
         raise _damaged(path, number, "its digest is wrong")
     try:
-        return LoggedOperation(id=digest, operation=decode_record(encoded, Operation))
+        return LoggedOperation(id=digest_of(encoded), operation=decode_record(encoded, Operation))
     except ValueError as error:
         raise _damaged(path, number, str(error)) from error
 

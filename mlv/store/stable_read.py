@@ -27,7 +27,7 @@ def read_stable(path: Path, consume: Callable[[BinaryIO], Content]) -> Content:
         OSError: It cannot be read.
     """
     for _ in range(_N_TRIES):
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_open) as file:  # noqa: PTH123 - pathlib takes no opener
             before = os.fstat(file.fileno())
             if not stat.S_ISREG(before.st_mode):
                 message = f"{str(path)!r} is not a regular file"
@@ -38,6 +38,11 @@ def read_stable(path: Path, consume: Callable[[BinaryIO], Content]) -> Content:
             return content
     message = f"{str(path)!r} changed while it was being read"
     raise FileChangedError(message, hint="wait until nobody writes to it any more")
+
+
+def _open(path: str, flags: int) -> int:
+    # A pipe without a writer must not make this wait.
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _state(found: os.stat_result) -> tuple[int, int, int]:

@@ -13,7 +13,7 @@ from mlv.core.digest import Digest, digest_of
 from mlv.core.paths import escape_name
 from mlv.core.run import Content
 from mlv.core.tree import EntryKind, Fingerprint, TreeEntry, encode_tree
-from mlv.errors import MissingFileError, MlvError, UnreadableFileError
+from mlv.errors import FileChangedError, MissingFileError, MlvError, UnreadableFileError
 from mlv.store.stable_read import read_stable
 
 _BLOCK = 1 << 20
@@ -55,11 +55,15 @@ def fingerprint(path: Path, sink: Sink) -> Fingerprint:
     Raises:
         MissingFileError: There is nothing at `path`.
         UnreadableFileError: Something may not be read, or has a name that cannot be stored.
-        FileChangedError: A file changed each time while it was being read.
+        FileChangedError: A file changed each time while it was being read, or something
+            in a directory vanished meanwhile.
     """
     try:
         found = _fingerprint(path, sink)
     except (FileNotFoundError, NotADirectoryError) as error:
+        if os.path.lexists(path):
+            message = f"{error.filename!r} vanished while {str(path)!r} was being read"
+            raise FileChangedError(message, hint="wait until nobody writes to it") from error
         message = f"{str(path)!r} is not there"
         raise MissingFileError(message) from error
     except PermissionError as error:

@@ -73,6 +73,8 @@ def remove(root: Path, path: RepoPath) -> None:
     """
     try:
         with _parent(root, path, None) as (directory, name):
+            if _is_directory(name, directory):
+                raise _in_the_way(path, "a directory")
             _unlink(name, directory)
             os.fsync(directory)
     except FileNotFoundError:

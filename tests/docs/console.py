@@ -4,6 +4,9 @@ A block of the kind `console` is a session: a line that begins with `$ ` is a co
 that begin with `> ` continue it, and what follows is what it prints. Each printed line must
 occur in the real output, in that order; `...` stands for anything, and white space does not
 count. A command must exit with 0, or with N after `<!-- exit: N -->` on the line before the block.
+
+Pages show output as it was printed. What differs from one execution to the next need not be
+the same: names and ids of runs, digests, times, sizes, and figures that were measured.
 """
 
 from __future__ import annotations
@@ -15,8 +18,24 @@ from pathlib import Path
 
 import msgspec
 
+from mlv.core.ids import format_run_name
+
 _FENCE = re.compile(r"^(?:<!-- exit: (\d+) -->\n)?```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _END_OF_STEP = "\x1e"
+
+_N_RUN_NAMES = 64 * 64
+"""At least as many as there are."""
+
+_RUN_NAMES = frozenset(format_run_name(number) for number in range(_N_RUN_NAMES))
+_VARYING = (
+    ("TIME", re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b|\b\d+ (?:s|min|h|d) ago\b")),
+    ("DURATION", re.compile(r"\b\d+\.\ds\b")),
+    ("SIZE", re.compile(r"\b\d+(?:\.\d)? (?:B|KiB|MiB)(?!\w)")),
+    ("RUN", re.compile(r"\b01[0-9a-hjkmnp-tv-z]{5,24}\b")),
+    ("DIGEST", re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b")),
+    ("FIGURE", re.compile(r"\b\d+\.\d{4,}\b|(?<!\S)[-+]\d+\.\d+\b")),
+)
+_NAME = re.compile(r"\b[a-z]+-[a-z]+\b")
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,4 +130,7 @@ def _find_missing_line(expected: Sequence[str], output: str) -> str | None:
 
 
 def _squeeze(line: str) -> str:
+    for kind, pattern in _VARYING:
+        line = pattern.sub(kind, line)
+    line = _NAME.sub(lambda found: "NAME" if found[0] in _RUN_NAMES else found[0], line)
     return " ".join(line.split())

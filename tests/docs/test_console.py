@@ -69,6 +69,35 @@ def test_ellipsis_stands_for_anything(tmp_path: Path) -> None:
     assert _problems(page, tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("shown", "printed"),
+    [
+        ("run calm-otter (01m7xjhv)", "run rapid-finch (01m7xk2b)"),
+        ("id 01m7xjhvc2j20h3vz6d60nbk8p", "id 01m7xk2bq8j20h3vz6d60nbk8p"),
+        ("code 61f0377a* 2 s ago 1.5s", "code 0f12bd3c* 14 min ago 12.0s"),
+        ("model 5e4b9e1c (83.3 KiB)", "model a1dba201 (92.0 KiB)"),
+        ("accuracy 0.924444 +0.04", "accuracy 0.931111 -0.0066"),
+    ],
+)
+def test_what_differs_each_time_need_not_be_the_same(
+    shown: str, printed: str, tmp_path: Path
+) -> None:
+    assert _problems(f"```console\n$ echo '{printed}'\n{shown}\n```\n", tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed"),
+    [
+        ("learning_rate 0.003", "learning_rate 0.01"),
+        ("verdict: identical", "verdict: diverged"),
+        ("cannot-run", "calm-otter"),
+        ("15 values", "14 values"),
+    ],
+)
+def test_anything_else_has_to_be_the_same(shown: str, printed: str, tmp_path: Path) -> None:
+    assert _problems(f"```console\n$ echo '{printed}'\n{shown}\n```\n", tmp_path) != []
+
+
 def test_end_of_the_shell_is_a_problem(tmp_path: Path) -> None:
     page = "```console\n$ exit 0\n$ echo never\n```\n"
     assert _problems(page, tmp_path) == ["2 commands on the page, but 0 were executed"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -13,6 +14,7 @@ import msgspec
 
 from mlv.app.live_run import KnownFile, LiveRun, RunStart, save_start
 from mlv.app.publish import user_name
+from mlv.app.record.check_request import check_words
 from mlv.app.record.code import record_code, snapshot_ref
 from mlv.app.record.environment import record_environment
 from mlv.app.record.known_inputs import check_inputs, fingerprint_inputs
@@ -69,12 +71,14 @@ def begin_run(workspace: Workspace, request: RunRequest, reporter: Reporter) -> 
     What can be wrong with the request is found before anything is written.
 
     Raises:
+        UsageError: A word of the request cannot be recorded.
         CommandNotFoundError, CommandNotExecutableError: Of the command.
         MissingFileError: An input or a params file is not there.
         UnreadableFileError: A params file is malformed.
         GitError: The repository has no commit yet, or Git refuses.
         StorageError: The disk is full, read-only or failing.
     """
+    check_words(request)
     now_ns = time.time_ns()
     run_id = format_run_id(now_ns // 1_000_000, secrets.token_bytes(10))
     executable = request.executable or find_program(request.argv, request.directory)
@@ -88,6 +92,7 @@ def begin_run(workspace: Workspace, request: RunRequest, reporter: Reporter) -> 
         earlier=earlier,
         reporter=reporter,
     )
+    live = workspace.layout.live / run_id
     try:
         store_params_files(workspace, params)
         start = RunStart(
@@ -113,15 +118,18 @@ def begin_run(workspace: Workspace, request: RunRequest, reporter: Reporter) -> 
             tags=request.tags,
             note=request.note,
         )
-        live = workspace.layout.live / run_id
         with storage_errors("begin the run"):
             live.mkdir()
             save_start(live, start)
     except BaseException:
-        if request.code is None:
-            workspace.git.delete_ref(snapshot_ref(run_id))
+        _abandon(workspace, live, run_id, request.kind)
         raise
     return LiveRun(directory=live, start=start)
+
+
+def abandon_run(workspace: Workspace, live: LiveRun) -> None:
+    """Forget a run whose command never started."""
+    _abandon(workspace, live.directory, live.start.id, live.start.kind)
 
 
 def find_program(argv: Sequence[str], directory: Path) -> Path:
@@ -131,6 +139,12 @@ def find_program(argv: Sequence[str], directory: Path) -> Path:
         CommandNotFoundError, CommandNotExecutableError: It is not to be had.
     """
     return resolve_executable(argv[0], directory, os.environ.get("PATH"))
+
+
+def _abandon(workspace: Workspace, live: Path, run_id: RunId, kind: RunKind) -> None:
+    shutil.rmtree(live, ignore_errors=True)
+    if kind == "run":  # a reproduction has the snapshot of the run that it repeats
+        workspace.git.delete_ref(snapshot_ref(run_id))
 
 
 def _command(workspace: Workspace, request: RunRequest, executable: Path) -> Command:

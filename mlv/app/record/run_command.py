@@ -8,14 +8,14 @@ from pathlib import Path
 
 from mlv.app.live_run import End, LiveRun, save_end
 from mlv.app.publish import Invocation
-from mlv.app.record.begin import RunRequest, begin_run
+from mlv.app.record.begin import RunRequest, abandon_run, begin_run
 from mlv.app.record.seal import publish_run, seal_run
 from mlv.app.reporter import Reporter
 from mlv.app.workspace import Workspace
 from mlv.capture.observe import observer_environment
 from mlv.capture.process import execute
 from mlv.core.run import Run, Status
-from mlv.errors import MlvError, RecordingFailedError
+from mlv.errors import CommandNotExecutableError, MlvError, RecordingFailedError
 
 
 def run_command(
@@ -29,8 +29,13 @@ def run_command(
             sealed with `mlv recover`.
     """
     live = begin_run(workspace, request, reporter)
-    end = execute_live(workspace, request, live)
     try:
+        end = execute_live(workspace, request, live)
+    except CommandNotExecutableError:
+        abandon_run(workspace, live)
+        raise
+    try:
+        save_end(live.directory, end)
         run = seal_run(workspace, live, end)
         publish_run(workspace, live, run, invocation)
     except MlvError as error:
@@ -66,11 +71,9 @@ def execute_live(
         live=live.directory,
     )
     status: Status = "finished" if outcome.exit_code == 0 else "failed"
-    end = End(
+    return End(
         status="killed" if outcome.signal else status,
         exit_code=outcome.exit_code,
         signal=outcome.signal,
         duration_s=outcome.duration_s,
     )
-    save_end(live.directory, end)
-    return end

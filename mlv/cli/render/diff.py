@@ -9,6 +9,7 @@ import typer
 
 from mlv.cli.render.output import (
     TableFormat,
+    fields_of,
     format_number,
     format_size,
     format_table,
@@ -26,7 +27,7 @@ _MOST_FILES = 20
 def print_diff(diff: RunDiff, *, table_format: TableFormat) -> None:
     """Print a comparison: a one-line summary, then each part that differs."""
     if table_format == "json":
-        print_json(diff)
+        print_json("mlv-diff 1", **fields_of(diff))
         return
     for line in _lines(diff, table_format):
         typer.echo(line)

@@ -14,7 +14,7 @@ from mlv.cli.render.output import format_age, format_table, print_json
 def print_operations(operations: Sequence[ListedOperation], *, as_json: bool) -> None:
     """Print operations."""
     if as_json:
-        print_json(operations)
+        print_json("mlv-operations 1", operations=operations)
         return
     if not operations:
         typer.echo("no operation yet", err=True)

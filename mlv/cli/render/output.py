@@ -17,16 +17,41 @@ import typer
 
 TableFormat = Literal["table", "md", "csv", "json"]
 
+JsonSchema = Literal[
+    "mlv-runs 1",
+    "mlv-run 1",
+    "mlv-diff 1",
+    "mlv-preflight 1",
+    "mlv-reproduction 1",
+    "mlv-rollback-plan 1",
+    "mlv-rollback 1",
+    "mlv-undo 1",
+    "mlv-operations 1",
+    "mlv-recovered 1",
+]
+"""Every kind of JSON that a command prints."""
+
 _SIZE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _KIBI = 1024
 _MINUTE_S = 60
 _ELLIPSIS = "…"
 
 
-def print_json(value: object) -> None:
-    """Print a result as JSON; NaN and infinities as text, as in records."""
-    plain = msgspec.to_builtins(value, str_keys=True, enc_hook=os.fspath)
+def print_json(schema: JsonSchema, **parts: object) -> None:
+    """Print a result as JSON; NaN and infinities as text, as in records.
+
+    Args:
+        schema: Name and version of what is printed; docs/reference/json.md describes it.
+        parts: Its members.
+    """
+    members = {"schema": schema, **parts}
+    plain = msgspec.to_builtins(members, str_keys=True, enc_hook=os.fspath)
     typer.echo(msgspec.json.format(msgspec.json.encode(_finite(plain)), indent=2).decode())
+
+
+def fields_of(struct: msgspec.Struct) -> dict[str, object]:
+    """Return the fields of a result by name, as members for `print_json`."""
+    return msgspec.structs.asdict(struct)
 
 
 def format_table(

@@ -15,7 +15,7 @@ from mlv.app.restore.rollback import (
 )
 from mlv.app.restore.undo import UndoResult
 from mlv.app.workspace import Workspace
-from mlv.cli.render.output import print_json
+from mlv.cli.render.output import fields_of, print_json
 from mlv.core.operation import HideRun, Undo
 
 
@@ -37,7 +37,7 @@ def confirm_overwrite(workspace: Workspace, request: RollbackRequest) -> Rollbac
 def print_plan(plan: RollbackPlan, *, as_json: bool) -> None:
     """Print what a rollback would do."""
     if as_json:
-        print_json(plan)
+        print_json("mlv-rollback-plan 1", **fields_of(plan))
         return
     for file in plan.files:
         mark = "  (its present content is in no commit and in no run)" if file.unsaved else ""
@@ -51,7 +51,7 @@ def print_plan(plan: RollbackPlan, *, as_json: bool) -> None:
 def print_rollback(result: RollbackResult, *, as_json: bool) -> None:
     """Print what a rollback did."""
     if as_json:
-        print_json(result)
+        print_json("mlv-rollback 1", **fields_of(result))
         return
     plan = result.plan
     if result.operation is None:
@@ -65,7 +65,7 @@ def print_rollback(result: RollbackResult, *, as_json: bool) -> None:
 def print_undo(result: UndoResult, *, as_json: bool) -> None:
     """Print what an undo did."""
     if as_json:
-        print_json(result)
+        print_json("mlv-undo 1", **fields_of(result))
         return
     for change in result.files.files if result.files else ():
         action = "removed" if change.after is None else "restored"

@@ -10,6 +10,7 @@ from mlv.app.look.listing import ListedRun, RunList
 from mlv.app.reporter import Reporter
 from mlv.cli.render.output import (
     TableFormat,
+    fields_of,
     format_age,
     format_duration,
     format_number,
@@ -26,7 +27,7 @@ def print_run_list(
 ) -> None:
     """Print a list of runs."""
     if table_format == "json":
-        print_json(listing)
+        print_json("mlv-runs 1", **fields_of(listing))
         return
     if not listing.runs and not listing.damaged:
         typer.echo("no run is recorded yet: record one with `mlv run COMMAND`", err=True)
@@ -62,7 +63,7 @@ def print_recorded(run: Run, reporter: Reporter) -> None:
 def print_recovered(runs: Sequence[Run], *, as_json: bool) -> None:
     """Print which runs were sealed."""
     if as_json:
-        print_json(runs)
+        print_json("mlv-recovered 1", runs=runs)
         return
     for run in runs:
         typer.echo(f"sealed run {run.name} as {run.status}")

@@ -11,6 +11,7 @@ import typer
 
 from mlv.app.look.showing import ShownRun
 from mlv.cli.render.output import (
+    fields_of,
     format_duration,
     format_number,
     format_size,
@@ -28,7 +29,7 @@ from mlv.core.tree import Fingerprint
 def print_run(shown: ShownRun, *, as_json: bool) -> None:
     """Print everything that is known of a run."""
     if as_json:
-        print_json(shown)
+        print_json("mlv-run 1", **fields_of(shown))
         return
     for line in _lines(shown):
         typer.echo(line)

@@ -9,7 +9,7 @@ import typer
 from mlv.app.reproduce.preflight import Preflight
 from mlv.app.reproduce.reproducing import ReproduceResult
 from mlv.cli.render.diff import print_environment
-from mlv.cli.render.output import format_number, format_table, print_json
+from mlv.cli.render.output import fields_of, format_number, format_table, print_json
 from mlv.core.run import Tolerance
 from mlv.core.verdict import EXIT_CODES, Comparison, Verdict
 
@@ -24,7 +24,7 @@ def exit_code_of(verdict: Verdict, *, require_identical: bool) -> int:
 def print_preflight(preflight: Preflight, *, as_json: bool) -> int:
     """Print what would stop a reproduction, and return the exit code."""
     if as_json:
-        print_json(preflight)
+        print_json("mlv-preflight 1", **fields_of(preflight))
     elif preflight.blockers:
         typer.echo(f"run {preflight.run.name} cannot be reproduced here:")
         for blocker in preflight.blockers:
@@ -37,7 +37,7 @@ def print_preflight(preflight: Preflight, *, as_json: bool) -> int:
 def print_verdict(result: ReproduceResult, *, as_json: bool) -> None:
     """Print what came out of a reproduction; the verdict comes last."""
     if as_json:
-        print_json(result)
+        print_json("mlv-reproduction 1", **fields_of(result))
         return
     if result.comparison is not None:
         for line in _comparison(result.comparison):

@@ -129,16 +129,17 @@ def test_large_output_is_passed_on_whole_and_kept_in_part(live: Path) -> None:
     for _ in range({size} // len(block)):
         os.write(1, block)
     """
-    counted = subprocess.Popen(["wc", "-c"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    with Recorder(live, script, stdout=counted.stdin).process as recorder:
-        assert counted.stdin is not None
-        counted.stdin.close()
-        printed = counted.communicate()[0]
-        _, status, usage = os.wait4(recorder.pid, 0)
-        recorder.returncode = os.waitstatus_to_exitcode(status)
+    reader, writer = os.pipe()
+    counted = subprocess.Popen(["wc", "-c"], stdin=reader, stdout=subprocess.PIPE)
+    recorder = Recorder(live, script, stdout=writer)
+    os.close(reader)
+    os.close(writer)
+    printed = counted.communicate()[0]
+    _, status, usage = os.wait4(recorder.process.pid, 0)
+    recorder.process.returncode = os.waitstatus_to_exitcode(status)
 
     kept = (live / "stdout.log").stat().st_size
-    assert (recorder.returncode, int(printed)) == (0, size)
+    assert (recorder.outcome(), int(printed)) == ("[0, null, []]", size)
     assert 2 * LIMIT_BYTES < kept < 2 * LIMIT_BYTES + 100
     assert usage.ru_maxrss < 120 * 1024  # KiB
     assert sorted(path.name for path in live.glob("stdout.log*")) == ["stdout.log"]
@@ -165,7 +166,7 @@ def test_last_words_of_a_process_left_behind_are_kept(run: Execute, live: Path) 
 def test_broken_pipe_reaches_the_command(live: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    with open(writer, "wb") as out:
+    with os.fdopen(writer, "wb") as out:
         outcome = execute(
             ["yes"],
             executable=resolve_executable("yes", live, os.environ["PATH"]),
@@ -219,9 +220,22 @@ def test_command_starts_with_default_signals(run: Execute, tmp_path: Path) -> No
     )
     run("sh", "-c", f'exec {PYTHON} -S -c "$0"', code)
 
-    masks = {int(line.split()[1], 16) for line in (tmp_path / "passed.out").open()}
-    # Python itself ignores SIGPIPE and SIGXFSZ.
-    assert masks == {1 << (signal.SIGPIPE - 1) | 1 << (signal.SIGXFSZ - 1)}
+    lines = (tmp_path / "passed.out").read_text().splitlines()
+    # Python itself ignores these two.
+    ignored = 1 << (signal.SIGPIPE - 1) | 1 << (signal.SIGXFSZ - 1)
+    assert {int(line.split()[1], 16) for line in lines} == {ignored}
+
+
+def test_descriptors_handed_to_us_are_handed_on(run: Execute, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"handed on")
+    os.close(writer)
+    os.set_inheritable(reader, True)  # noqa: FBT003
+
+    run("cat", f"/dev/fd/{reader}")
+
+    os.close(reader)
+    assert (tmp_path / "passed.out").read_text() == "handed on"
 
 
 def test_ignored_hangup_stays_ignored(live: Path) -> None:
@@ -249,12 +263,16 @@ def test_handlers_are_restored(run: Execute) -> None:
     assert [signal.getsignal(number) for number in numbers] == before
 
 
+def _descriptors() -> set[str]:
+    return {path.name for path in Path("/proc/self/fd").iterdir()}
+
+
 def test_descriptors_are_closed(run: Execute) -> None:
-    before = sorted(os.listdir("/proc/self/fd"))
+    before = _descriptors()
 
     run("true")
 
-    assert sorted(os.listdir("/proc/self/fd")) == before
+    assert _descriptors() == before
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ class Terminal:
             stdout=self.follower,
             stderr=self.follower,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_take_terminal,  # noqa: PLW1509 - there are no threads here
         )
         os.close(self.follower)
 
@@ -54,6 +54,10 @@ class Terminal:
         assert self.process.wait(timeout=30) == 0, self.seen
         os.close(self.leader)
         return (self.live / "outcome").read_text()
+
+
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 @pytest.fixture
