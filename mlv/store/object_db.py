@@ -19,7 +19,7 @@ from dvc_objects.db import ObjectDB
 from dvc_objects.fs.base import FileSystem
 from dvc_objects.fs.local import LocalFileSystem
 
-from mlv.core.digest import Digest, parse_digest
+from mlv.core.digest import Digest, digest_of, parse_digest
 from mlv.core.run import Content
 from mlv.errors import CorruptDataError
 from mlv.store.durable import sync_directory, write_all
@@ -52,14 +52,21 @@ class LocalObjectDB(ObjectDB):
             CorruptDataError: They have another digest; nothing was published.
             OSError: The disk is full or failing; nothing was published.
         """
+        first = source.read(_BLOCK)
+        if len(first) < _BLOCK:
+            # Most objects are small, and most of those are there already.
+            known = Content(digest=digest_of(first), size_bytes=len(first))
+            _check(known, expected)
+            if self._is_known(known):
+                return known
         temporary = self._layout.temporary / f"{os.getpid()}.{secrets.token_hex(8)}"
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             try:
-                content = _copy(source, descriptor)
-                if expected not in (None, content.digest):
-                    message = f"the bytes for object {expected} have the digest {content.digest}"
-                    raise CorruptDataError(message)
+                content = _copy(first, source, descriptor)
+                _check(content, expected)
+                if self._is_known(content):
+                    return content
                 os.fchmod(descriptor, _OBJECT_MODE)
                 os.fdatasync(descriptor)
             finally:
@@ -139,11 +146,20 @@ class LocalObjectDB(ObjectDB):
         self._unsynced.add(path.parent)
         return away
 
+    def _is_known(self, content: Content) -> bool:
+        if not self.exists(content.digest, content.size_bytes):
+            return False
+        # Who made it may not have synced the directories yet.
+        self._sync_later(self._layout.object_file(content.digest))
+        return True
+
+    def _sync_later(self, final: Path) -> None:
+        self._unsynced |= {final.parent, final.parent.parent}
+
     def _publish(self, temporary: Path, content: Content) -> None:
         final = self._layout.object_file(content.digest)
         final.parent.mkdir(exist_ok=True)
-        # Both, even when they were there: who made them may not have synced them yet.
-        self._unsynced |= {final.parent, final.parent.parent}
+        self._sync_later(final)
         try:
             final.hardlink_to(temporary)
         except FileExistsError:
@@ -157,11 +173,19 @@ class LocalObjectDB(ObjectDB):
         return self._layout.quarantine / f"{digest}.{secrets.token_hex(4)}"
 
 
-def _copy(source: BinaryIO, descriptor: int) -> Content:
+def _check(content: Content, expected: str | None) -> None:
+    if expected not in (None, content.digest):
+        message = f"the bytes for object {expected} have the digest {content.digest}"
+        raise CorruptDataError(message)
+
+
+def _copy(first: bytes, source: BinaryIO, descriptor: int) -> Content:
     hasher = blake3()
     size_bytes = 0
-    while block := source.read(_BLOCK):
+    block = first
+    while block:
         hasher.update(block)
         write_all(descriptor, block)
         size_bytes += len(block)
+        block = source.read(_BLOCK)
     return Content(digest=Digest(hasher.hexdigest()), size_bytes=size_bytes)

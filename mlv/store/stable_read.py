@@ -27,7 +27,7 @@ def read_stable(path: Path, consume: Callable[[BinaryIO], Content]) -> Content:
         OSError: It cannot be read.
     """
     for _ in range(_N_TRIES):
-        with open(path, "rb", opener=_open) as file:  # noqa: PTH123 - pathlib takes no opener
+        with open(path, "rb", opener=_open) as file:
             before = os.fstat(file.fileno())
             if not stat.S_ISREG(before.st_mode):
                 message = f"{str(path)!r} is not a regular file"
