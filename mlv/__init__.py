@@ -6,8 +6,7 @@ loaded when it is first used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # importing `typing` for it would take longer than all of this
 if TYPE_CHECKING:
     from mlv.api import (
         ActiveRun,
