@@ -52,7 +52,7 @@ class LocalObjectDB(ObjectDB):
             CorruptDataError: They have another digest; nothing was published.
             OSError: The disk is full or failing; nothing was published.
         """
-        first = source.read(_BLOCK)
+        first = _read_block(source)
         if len(first) < _BLOCK:
             # Most objects are small, and most of those are there already.
             known = Content(digest=digest_of(first), size_bytes=len(first))
@@ -177,6 +177,14 @@ def _check(content: Content, expected: str | None) -> None:
     if expected not in (None, content.digest):
         message = f"the bytes for object {expected} have the digest {content.digest}"
         raise CorruptDataError(message)
+
+
+def _read_block(source: BinaryIO) -> bytes:
+    """Read a whole block, however little the stream gives at a time; less only at its end."""
+    block = source.read(_BLOCK)
+    while len(block) < _BLOCK and (more := source.read(_BLOCK - len(block))):
+        block += more
+    return block
 
 
 def _copy(first: bytes, source: BinaryIO, descriptor: int) -> Content:

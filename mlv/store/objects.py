@@ -7,7 +7,7 @@ disk, whole or in packs, is not visible through it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
@@ -22,6 +22,7 @@ from mlv.errors import CorruptDataError, MissingObjectError
 from mlv.store.failures import storage_error, storage_errors
 from mlv.store.layout import Layout
 from mlv.store.stable_read import read_stable
+from mlv.store.stat_cache import StatCache
 
 if TYPE_CHECKING:
     from mlv.store.object_db import LocalObjectDB
@@ -48,9 +49,13 @@ class ObjectStore:
         Raises:
             StorageError: The disk is full, read-only or failing.
         """
-        with storage_errors("write to the store"):
-            yield ObjectWriter(self._db)
+        with (
+            storage_errors("write to the store"),
+            closing(StatCache(self._layout.cache / "stat.sqlite")) as cache,
+        ):
+            yield ObjectWriter(self._db, cache)
             self._db.sync()
+            cache.save()
 
     def contains(self, content: Content) -> bool:
         """Tell whether an object is there with its full size."""
@@ -136,8 +141,9 @@ class ObjectStore:
 class ObjectWriter:
     """Adds objects within one transaction."""
 
-    def __init__(self, db: LocalObjectDB) -> None:
+    def __init__(self, db: LocalObjectDB, cache: StatCache) -> None:
         self._db = db
+        self._cache = cache
 
     def add_bytes(self, data: bytes) -> Content:
         """Store bytes."""
@@ -156,12 +162,19 @@ class ObjectWriter:
     def add_file(self, path: Path) -> Content:
         """Store the content of a file, as it was at one moment.
 
+        A file that did not change since it was stored last is not read again.
+
         Raises:
             FileChangedError: It changed each time while it was being read.
             UnreadableFileError: It is not a regular file.
             OSError: It cannot be read.
         """
-        return read_stable(path, self._db.write)
+        known = self._cache.find(path)
+        if known is not None and self._db.exists(known.digest, known.size_bytes):
+            return known
+        content = read_stable(path, self._db.write)
+        self._cache.add(path, content)
+        return content
 
 
 def content_of(fingerprint: Fingerprint) -> Content:
