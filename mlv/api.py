@@ -125,6 +125,7 @@ class ActiveRun:
             writer.close()
         recorder, self._recorder = self._recorder, None
         if recorder is not None and os.getpid() == self._owner:
+            os.environ.pop(_RUN_DIR, None)
             recorder.finish(failed=failed)
         if _active is self:
             _active = None
@@ -136,8 +137,10 @@ class ActiveRun:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        clean = kind is None or (issubclass(kind, SystemExit))
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        clean = kind is None or (isinstance(error, SystemExit) and error.code in (None, 0))
         self.finish(failed=not clean)
 
 
@@ -332,6 +335,7 @@ def _record() -> ActiveRun:
     from mlv.app.record.script import record_script
 
     recorder = record_script(_open_here())
+    os.environ[_RUN_DIR] = recorder.directory  # processes that the script starts attach to it
     return ActiveRun(JournalWriter(recorder.directory), recorder)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import gettempdir
 
+from mlv.errors import MlvError
 from mlv.git.discovery import find_git, store_directory
 
 
@@ -30,9 +33,9 @@ def save_bug_report(error: Exception, *, command: Sequence[str]) -> Path:
 
 
 def _directory() -> Path:
-    location = find_git(Path.cwd())
-    if location is not None:
-        log = store_directory(location) / "log"
-        if os.access(log, os.W_OK):
+    with suppress(MlvError, OSError):
+        location = find_git(Path.cwd())
+        log = store_directory(location) / "log" if location else None
+        if log is not None and os.access(log, os.W_OK) and shutil.disk_usage(log).free:
             return log
     return Path(gettempdir())

@@ -147,6 +147,20 @@ def load_start(live: Path) -> RunStart:
         raise CorruptDataError(message, hint=f"look into {live}") from error
 
 
+def find_start(live: Path) -> RunStart | None:
+    """Return what is known of the run in `live`, None when it was sealed this moment.
+
+    Raises:
+        CorruptDataError: It cannot be read.
+    """
+    try:
+        return load_start(live)
+    except CorruptDataError:
+        if (live / _START_FILE).exists():
+            raise
+        return None
+
+
 def save_end(live: Path, end: End) -> None:
     """Write down how the command ended, so that the run can be sealed later.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from mlv.app.live_run import RunStart, list_live, load_start
+from mlv.app.live_run import RunStart, find_start, list_live
 from mlv.app.workspace import Workspace
 from mlv.capture.liveness import is_alive
 from mlv.core.ids import RunId
@@ -64,8 +64,10 @@ def read_runs(workspace: Workspace) -> KnownRuns:
 
 def load_unsealed(workspace: Workspace) -> tuple[UnsealedRun, ...]:
     """Return the runs that are going on, or were left by a process that died."""
-    starts = [load_start(live) for live in list_live(workspace.layout.live)]
-    return tuple(UnsealedRun(start=start, alive=is_alive(start.process)) for start in starts)
+    starts = (find_start(live) for live in list_live(workspace.layout.live))
+    return tuple(
+        UnsealedRun(start=start, alive=is_alive(start.process)) for start in starts if start
+    )
 
 
 def find_run(workspace: Workspace, reference: str) -> Run:
@@ -88,7 +90,7 @@ def find_run(workspace: Workspace, reference: str) -> Run:
     except NoSuchRunError:
         _refuse_unsealed(workspace, reference)
         commit = workspace.git.resolve_commit(reference)
-        found = [run for run in runs if commit in (run.code.commit, run.code.snapshot)]
+        found = [run for run in known.originals if commit in (run.code.commit, run.code.snapshot)]
         if commit is None or not found:
             raise
         return found[-1]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
 
 from mlv.app.workspace import create_workspace, locate_repository
 from mlv.core.settings import Settings
+from mlv.git.discovery import store_directory
 from mlv.store.durable import replace_file
 from mlv.store.failures import storage_errors
 
@@ -34,18 +36,20 @@ def initialize(start: Path, settings: Settings) -> InitResult:
         StoreExistsError: The repository has a store.
         StorageError: The directory is read-only, or the disk is full.
     """
-    exclude = locate_repository(start).common_dir / "info" / "exclude"
-    with storage_errors(f"write {exclude}"):
-        _exclude_store(exclude)
+    location = locate_repository(start)
+    exclude = location.common_dir / "info" / "exclude"
+    if not os.path.lexists(store_directory(location)):
+        with storage_errors(f"write {exclude}"):
+            _exclude_store(exclude)
     workspace = create_workspace(start, settings)
     return InitResult(store=workspace.layout.root, clone=workspace.clone)
 
 
 def _exclude_store(exclude: Path) -> None:
     exclude.parent.mkdir(exist_ok=True)
-    text = exclude.read_text() if exclude.exists() else ""
+    text = exclude.read_text(errors="surrogateescape") if exclude.exists() else ""
     if _EXCLUDED in text.splitlines():
         return
     if text and not text.endswith("\n"):
         text += "\n"
-    replace_file(exclude, f"{text}{_EXCLUDED}\n".encode())
+    replace_file(exclude, f"{text}{_EXCLUDED}\n".encode(errors="surrogateescape"))

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -99,20 +101,28 @@ def finish_log(path: Path, limit_bytes: int = LIMIT_BYTES) -> KeptLog:
         if found.name.removeprefix(prefix).isdecimal()
     )
     segments = [path.with_name(f"{prefix}{offset}") for offset in offsets]
-    head = path.stat().st_size
     omitted = 0
-    if segments and head <= limit_bytes:
-        tail = b"".join(segment.read_bytes() for segment in segments[-2:])
+    if segments and path.stat().st_size <= limit_bytes:
         end = offsets[-1] + segments[-1].stat().st_size
-        tail = tail[-limit_bytes:]
-        omitted = end - len(tail) - head
-        marker = b"\n[mlv: %d bytes left out here]\n" % omitted if omitted else b""
-        temporary = path.with_name(f"{path.name}-whole")
-        temporary.write_bytes(path.read_bytes() + marker + tail)
-        temporary.replace(path)
+        tail = max(end - limit_bytes, offsets[-2:][0])
+        omitted = tail - path.stat().st_size
+        whole = path.with_name(f"{path.name}-whole")
+        with whole.open("wb") as target:
+            _copy(path, 0, target)
+            if omitted:
+                target.write(b"\n[mlv: %d bytes left out here]\n" % omitted)
+            for segment, offset in zip(segments[-2:], offsets[-2:], strict=True):
+                _copy(segment, max(tail - offset, 0), target)
+        whole.replace(path)
     for segment in segments:
         segment.unlink()
     return KeptLog(path=path, size_bytes=path.stat().st_size, omitted_bytes=omitted)
+
+
+def _copy(path: Path, start: int, target: BinaryIO) -> None:
+    with path.open("rb") as source:
+        source.seek(start)
+        shutil.copyfileobj(source, target)
 
 
 def _open(path: Path) -> int:

@@ -71,4 +71,4 @@ def _main(
 
 def main() -> None:
     """Run the command line."""
-    app()
+    app(prog_name="mlv")

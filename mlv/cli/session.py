@@ -39,7 +39,7 @@ def open_here(*, quiet: bool = False) -> Workspace:
     Raises:
         NotARepositoryError, NoStoreError: There is none.
     """
-    here = Path.cwd()
+    here = current_directory()
     workspace = open_workspace(here, load_settings(here))
     finish_interrupted(workspace, TerminalReporter(quiet=quiet))
     return workspace
@@ -48,6 +48,19 @@ def open_here(*, quiet: bool = False) -> Workspace:
 def invocation_of(workspace: Workspace, *, reason: str | None = None) -> Invocation:
     """Return who asks, and with which words."""
     return read_invocation(workspace, ("mlv", *sys.argv[1:]), reason=reason)
+
+
+def current_directory() -> Path:
+    """Return the current directory.
+
+    Raises:
+        MissingFileError: Somebody removed it.
+    """
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        message = "the current directory does not exist any more"
+        raise MissingFileError(message, hint="go to another one with `cd`") from error
 
 
 def change_directory(directory: Path) -> None:

@@ -33,6 +33,11 @@ def os_path(root: Path, path: RepoPath) -> Path:
     return root / os.fsdecode(unescape_name(path))
 
 
+def real_path(root: Path, path: RepoPath) -> Path:
+    """Return where the content of an escaped path is, all symbolic links followed."""
+    return Path(os.path.realpath(os_path(root, path)))
+
+
 def is_inside(path: RepoPath) -> bool:
     """Tell whether a path lies in the repository."""
     return not path.startswith("/")

@@ -13,11 +13,18 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from mlv.core.paths import RepoPath, escape_name, unescape_name
 from mlv.core.tree import EntryKind, check_name
 from mlv.errors import WorktreeError
 from mlv.store.durable import write_all
+
+TEMPORARY_PATTERN = ".mlv-????????????.tmp"
+"""Names under which files lie while they are written; what a killed process leaves."""
+
+Durability = Literal["durable", "scratch"]
+"""Whether what was placed must survive a loss of power."""
 
 _FILE_MODE = 0o644
 _EXEC_MODE = 0o755
@@ -25,7 +32,13 @@ _DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 def place(
-    root: Path, path: RepoPath, kind: EntryKind, blocks: Iterable[bytes], *, mode: int | None = None
+    root: Path,
+    path: RepoPath,
+    kind: EntryKind,
+    blocks: Iterable[bytes],
+    *,
+    mode: int | None = None,
+    durability: Durability = "durable",
 ) -> list[RepoPath]:
     """Put a file or symbolic link at `path`, in place of what is there.
 
@@ -36,6 +49,7 @@ def place(
         blocks: The content, or the target of the link. Nothing is published when
             it raises.
         mode: Permission bits; None for the usual ones of the kind.
+        durability: `scratch` for a directory that is thrown away after a crash.
 
     Returns:
         Directories that had to be made, outermost first.
@@ -55,12 +69,18 @@ def place(
                 os.symlink(b"".join(blocks), temporary, dir_fd=directory)
             else:
                 usual = _EXEC_MODE if kind == "exec" else _FILE_MODE
-                _write(temporary, directory, blocks, usual if mode is None else mode)
+                with _created(temporary, directory) as descriptor:
+                    for block in blocks:
+                        write_all(descriptor, block)
+                    os.fchmod(descriptor, usual if mode is None else mode)
+                    if durability == "durable":
+                        os.fdatasync(descriptor)
             os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
         except BaseException:
             _unlink(temporary, directory)
             raise
-        os.fsync(directory)
+        if durability == "durable":
+            os.fsync(directory)
     return made
 
 
@@ -82,7 +102,11 @@ def remove(root: Path, path: RepoPath) -> None:
 
 
 def remove_directory(root: Path, path: RepoPath) -> None:
-    """Remove a directory if it is there and empty."""
+    """Remove a directory if it is there and empty.
+
+    Raises:
+        WorktreeError: A file or a symbolic link is in the way.
+    """
     try:
         with _parent(root, path, None) as (directory, name):
             os.rmdir(name, dir_fd=directory)
@@ -113,8 +137,8 @@ def _parent(root: Path, path: RepoPath, made: list[RepoPath] | None) -> Iterator
 
 
 def _split(path: RepoPath) -> list[bytes]:
-    parts = unescape_name(path).split(b"/")
     try:
+        parts = unescape_name(path).split(b"/")
         for part in parts:
             check_name(part)
     except ValueError as error:
@@ -131,14 +155,12 @@ def _make_directory(name: bytes, directory: int) -> bool:
     return True
 
 
-def _write(name: bytes, directory: int, blocks: Iterable[bytes], mode: int) -> None:
+@contextmanager
+def _created(name: bytes, directory: int) -> Iterator[int]:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     descriptor = os.open(name, flags, 0o600, dir_fd=directory)
     try:
-        for block in blocks:
-            write_all(descriptor, block)
-        os.fchmod(descriptor, mode)
-        os.fdatasync(descriptor)
+        yield descriptor
     finally:
         os.close(descriptor)
 

@@ -71,9 +71,9 @@ def list_runs(workspace: Workspace, *, limit: int | None, reproductions: bool) -
     Raises:
         CorruptDataError: The operation log is damaged.
     """
+    unsealed = load_unsealed(workspace)  # first: one that ends now must not be missed
     known_runs = read_runs(workspace)
     sealed = known_runs.runs
-    unsealed = load_unsealed(workspace)
     short = shorten_ids([run.id for run in sealed] + [each.start.id for each in unsealed])
     lines = [_line(run, short) for run in sealed]
     known = {run.id for run in sealed}

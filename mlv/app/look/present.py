@@ -17,16 +17,19 @@ from mlv.app.workspace import Workspace
 from mlv.capture.metrics_file import read_metrics_file
 from mlv.capture.params import read_params_file
 from mlv.core.paths import RepoPath
-from mlv.core.run import Input, Metric, Output, ParamSource, Run
+from mlv.core.run import Content, Input, Metric, Output, ParamSource, Run
 from mlv.core.scalars import scalar_of
 from mlv.core.tree import Fingerprint
+from mlv.store.objects import ObjectWriter
 from mlv.worktree.fingerprint import HashOnly, find_fingerprint
-from mlv.worktree.paths import os_path
+from mlv.worktree.paths import os_path, real_path
 
 
 @contextmanager
 def describe_worktree(workspace: Workspace, like: Run) -> Iterator[Run]:
-    """Describe the worktree by the same files as a run; nothing is stored but large files.
+    """Describe the worktree by the same files as a run.
+
+    Nothing is stored but large files of code, and listings of directories.
 
     Params and metrics of files are read again; those of flags and of the Python
     API are taken to be the same, because the worktree does not hold them. The
@@ -58,8 +61,19 @@ def describe_worktree(workspace: Workspace, like: Run) -> Iterator[Run]:
         workspace.git.delete_ref(ref)
 
 
+class _StoreListings(HashOnly):
+    """Stores the listings of directories, so that they can be compared; hashes files."""
+
+    def __init__(self, objects: ObjectWriter) -> None:
+        self._objects = objects
+
+    def add_bytes(self, data: bytes) -> Content:
+        return self._objects.add_bytes(data)
+
+
 def _look(workspace: Workspace, path: RepoPath) -> Fingerprint | None:
-    return find_fingerprint(os_path(workspace.root, path), HashOnly())
+    with workspace.objects.transaction() as objects:
+        return find_fingerprint(real_path(workspace.root, path), _StoreListings(objects))
 
 
 def _inputs(workspace: Workspace, like: Run) -> tuple[Input, ...]:

@@ -14,7 +14,7 @@ from mlv.core.run import Input, Source
 from mlv.core.tree import Fingerprint
 from mlv.errors import MlvError
 from mlv.worktree.fingerprint import HashOnly, find_fingerprint, fingerprint
-from mlv.worktree.paths import os_path
+from mlv.worktree.paths import real_path
 from mlv.worktree.signature import read_signature
 
 
@@ -45,7 +45,7 @@ def seal_inputs(
 
 
 def _look_again(workspace: Workspace, known: KnownInput, seen: Seen) -> Input:
-    place = os_path(workspace.root, known.path)
+    place = real_path(workspace.root, known.path)
     source: Source = known.source
     if known.source == "declared" and known.path in seen.declared_reads:
         source = "both"
@@ -67,7 +67,7 @@ def _look_again(workspace: Workspace, known: KnownInput, seen: Seen) -> Input:
 def _look_late(
     workspace: Workspace, start: RunStart, path: RepoPath, opened: FileSignature
 ) -> Input:
-    place = os_path(workspace.root, path)
+    place = real_path(workspace.root, path)
     try:
         with workspace.objects.transaction() as objects:
             found = fingerprint(place, objects)

@@ -13,7 +13,7 @@ from mlv.core.paths import RepoPath
 from mlv.core.run import Run, Source
 from mlv.errors import MissingFileError
 from mlv.worktree.fingerprint import HashOnly, fingerprint
-from mlv.worktree.paths import is_inside, os_path, repo_path
+from mlv.worktree.paths import is_inside, os_path, real_path, repo_path
 from mlv.worktree.signature import read_signature
 
 
@@ -78,7 +78,7 @@ def _read_last_time(request: InputsRequest, earlier: Iterable[Run]) -> list[Repo
 
 
 def _fingerprint(workspace: Workspace, path: RepoPath, source: Source) -> KnownInput:
-    place = os_path(workspace.root, path)
+    place = real_path(workspace.root, path)
     signature = read_signature(place, now_ns=time.time_ns())
     stored = is_inside(path)
     if stored:

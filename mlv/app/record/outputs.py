@@ -13,7 +13,7 @@ from mlv.core.run import Output, Source
 from mlv.errors import MissingFileError
 from mlv.store.objects import ObjectWriter
 from mlv.worktree.fingerprint import fingerprint
-from mlv.worktree.paths import os_path, repo_path
+from mlv.worktree.paths import real_path, repo_path
 
 
 def seal_outputs(
@@ -54,7 +54,7 @@ def _store(
     workspace: Workspace, objects: ObjectWriter, path: RepoPath, source: Source
 ) -> Output | None:
     try:
-        found = fingerprint(os_path(workspace.root, path), objects)
+        found = fingerprint(real_path(workspace.root, path), objects)
     except MissingFileError:
         return None
     return Output(path=path, source=source, fingerprint=found)

@@ -14,6 +14,7 @@ from mlv.app.reporter import Reporter
 from mlv.app.workspace import Workspace
 from mlv.capture.observe import observer_environment
 from mlv.capture.process import execute
+from mlv.capture.streams import Passthrough
 from mlv.core.run import Run, Status
 from mlv.errors import CommandNotExecutableError, MlvError, RecordingFailedError
 
@@ -50,6 +51,7 @@ def execute_live(
     request: RunRequest,
     live: LiveRun,
     variables: Mapping[str, str] | None = None,
+    passthrough: Passthrough | None = None,
 ) -> End:
     """Execute the command of a run that has begun; its output is passed through and kept.
 
@@ -58,6 +60,7 @@ def execute_live(
         request: What to execute.
         live: The run.
         variables: Environment variables to set beyond those of this process.
+        passthrough: Where its output goes; our own output by default.
     """
     environment = {**os.environ, **(variables or {})}
     environment |= observer_environment(
@@ -69,6 +72,7 @@ def execute_live(
         cwd=request.directory,
         env=environment,
         live=live.directory,
+        passthrough=passthrough,
     )
     status: Status = "finished" if outcome.exit_code == 0 else "failed"
     return End(

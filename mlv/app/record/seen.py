@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 
 import msgspec
@@ -12,7 +13,8 @@ from mlv.app.workspace import Workspace
 from mlv.capture.observe import FileSignature, ObservedProcess, read_observations
 from mlv.core.paths import RepoPath
 from mlv.store.failures import storage_errors
-from mlv.worktree.paths import os_path
+from mlv.worktree.paths import is_inside, os_path
+from mlv.worktree.signature import read_signature
 
 _IGNORE_FILE = ".mlvignore"
 _CODE_SUFFIXES = (".py", ".ipynb", ".sh")
@@ -27,7 +29,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
             their metadata when they were first opened. Params files and code are
             recorded as such, and are not listed.
         declared_reads: Declared inputs of which at least one file was read.
-        writes: Files that were written and are still there.
+        writes: Files that were written and are still there, metrics files included.
         processes: Python processes that were watched.
     """
 
@@ -42,14 +44,15 @@ def see(workspace: Workspace, live: LiveRun) -> Seen:
     observed = read_observations(live.directory)
     ignored = _Ignored(workspace)
     tracked = workspace.git.tracked(observed.reads) if observed.reads else {}
-    code = _untracked_code(live.start)
+    known = tracked.keys() | _untracked_code(live.start)
+    written = dict.fromkeys((*observed.writes, *_written_metrics(workspace, live.start)))
     declared = {known.path for known in live.start.inputs if known.source == "declared"}
     return Seen(
         reads={
             path: signature
             for path, signature in observed.reads.items()
-            if path not in tracked
-            and path not in code
+            # The snapshot holds links, not what lies behind them.
+            if (os_path(workspace.root, path).is_symlink() or path not in known)
             and not ignored(path)
             and not _is_below(path, declared)
         },
@@ -58,7 +61,7 @@ def see(workspace: Workspace, live: LiveRun) -> Seen:
         ),
         writes=tuple(
             path
-            for path in observed.writes
+            for path in written
             if not ignored(path) and os_path(workspace.root, path).is_file()
         ),
         processes=observed.processes,
@@ -68,6 +71,13 @@ def see(workspace: Workspace, live: LiveRun) -> Seen:
 def _untracked_code(start: RunStart) -> frozenset[RepoPath]:
     scripts = (path for path in start.code.untracked if path.endswith(_CODE_SUFFIXES))
     return frozenset((*scripts, *(RepoPath(source.name) for source in start.params)))
+
+
+def _written_metrics(workspace: Workspace, start: RunStart) -> Iterator[RepoPath]:
+    for known in start.metrics_files:
+        now = read_signature(os_path(workspace.root, known.path), now_ns=time.time_ns())
+        if is_inside(known.path) and now.value != known.signature.value:
+            yield known.path
 
 
 def _is_below(path: RepoPath, directories: Iterable[RepoPath]) -> bool:
@@ -90,5 +100,5 @@ class _Ignored:
         from pathspec import GitIgnoreSpec
 
         with storage_errors(f"read {self._file}"):
-            lines = self._file.read_text().splitlines()
+            lines = self._file.read_text(errors="replace").splitlines()
         return GitIgnoreSpec.from_lines(lines).match_file

@@ -21,7 +21,7 @@ from mlv.core.paths import RepoPath
 from mlv.core.run import Run
 from mlv.errors import MissingObjectError, MlvError
 from mlv.worktree.fingerprint import HashOnly, fingerprint_problem
-from mlv.worktree.paths import is_inside, os_path
+from mlv.worktree.paths import is_inside, os_path, real_path, repo_path
 
 BlockerCode = Literal[
     "code.snapshot_missing",
@@ -49,7 +49,8 @@ class Preflight(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         run: The run.
-        executable: The program to start; None when it was not found.
+        executable: The program to start; None when it comes with the code, or when it
+            was not found.
         blockers: What is in the way, all of it.
     """
 
@@ -69,11 +70,24 @@ def check_run(workspace: Workspace, run: Run) -> Preflight:
     blockers += _check_command(run)
     executable = None
     try:
-        # A program that Git ignores, such as `.venv/bin/python`, is not in the snapshot.
-        executable = find_program(run.command.argv, os_path(workspace.root, run.command.directory))
+        executable = _find_program(workspace, run)
     except MlvError as error:
         blockers.append(Blocker(code="exec.not_found", message=error.message))
     return Preflight(run=run, executable=executable, blockers=tuple(blockers))
+
+
+def _find_program(workspace: Workspace, run: Run) -> Path | None:
+    """Return the program to start; None for a script that is part of the code.
+
+    A program that Git ignores, such as `.venv/bin/python`, is taken from the worktree.
+    """
+    directory = os_path(workspace.root, run.command.directory)
+    path = repo_path(workspace.root, directory / run.command.argv[0])
+    names_a_file = "/" in run.command.argv[0] and is_inside(path)
+    if names_a_file and workspace.git.has_commit(run.code.snapshot):
+        comes_with_code = bool(workspace.git.blob_at([run.code.snapshot], [path]))
+        return None if comes_with_code else find_program(run.command.argv, directory)
+    return find_program(run.command.argv, directory)
 
 
 def _check_code(workspace: Workspace, run: Run) -> Iterator[Blocker]:
@@ -106,7 +120,7 @@ def _check_inputs(workspace: Workspace, run: Run) -> Iterator[Blocker]:
 
 
 def _check_external(workspace: Workspace, path: RepoPath, digest: str) -> Iterator[Blocker]:
-    found, problem = fingerprint_problem(os_path(workspace.root, path), HashOnly())
+    found, problem = fingerprint_problem(real_path(workspace.root, path), HashOnly())
     if found is None:
         yield Blocker(code="data.external_unreachable", message=problem or f"{path} is not there")
     elif found.digest != digest:

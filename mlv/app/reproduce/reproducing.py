@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import msgspec
 
 from mlv.app.look.showing import read_environment
 from mlv.app.publish import Invocation
-from mlv.app.record.begin import RunRequest, begin_run
+from mlv.app.record.begin import RunRequest, abandon_run, begin_run
 from mlv.app.record.run_command import execute_live
 from mlv.app.record.seal import publish_run, seal_run
 from mlv.app.record.series import read_series
@@ -18,6 +19,7 @@ from mlv.app.reproduce.preflight import Blocker, Preflight, check_run
 from mlv.app.reproduce.sandbox import build_sandbox, remove_sandbox, sandbox_directory
 from mlv.app.runs import find_run
 from mlv.app.workspace import Workspace
+from mlv.capture.streams import Passthrough
 from mlv.core.environment import Environment
 from mlv.core.environment_diff import EnvironmentDiff
 from mlv.core.paths import RepoPath
@@ -34,11 +36,13 @@ class ReproduceRequest(msgspec.Struct, frozen=True, kw_only=True):
         reference: The run.
         tolerance: Holds for every metric; None for what was recorded, else exact.
         keep: Whether to keep the worktree of the reproduction.
+        stdout: Descriptor that the command's standard output is passed on to.
     """
 
     reference: str
     tolerance: Tolerance | None = None
     keep: bool = False
+    stdout: int = 1
 
 
 class ReproduceResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,12 +93,13 @@ def reproduce(
     original = preflight.run
     if preflight.blockers:
         return ReproduceResult(original=original, verdict="cannot-run", blockers=preflight.blockers)
+    _warn_of_own_files(workspace, original, reporter)
     directory = sandbox_directory(workspace, original.id, secrets.token_hex(4))
     kept: Path | None = None
     try:
         build_sandbox(workspace, original, directory)
         sandbox = workspace.at(directory)
-        run, comparison = _run(sandbox, preflight, request, invocation, reporter)
+        run, comparison = _run(workspace, sandbox, preflight, request, invocation, reporter)
         if request.keep or comparison.verdict == "diverged":
             kept = directory
     finally:
@@ -114,6 +119,7 @@ def reproduce(
 
 
 def _run(
+    workspace: Workspace,
     sandbox: Workspace,
     preflight: Preflight,
     request: ReproduceRequest,
@@ -122,19 +128,24 @@ def _run(
 ) -> tuple[Run, Comparison]:
     original = preflight.run
     run_request = _request(sandbox, preflight)
-    variables = _recorded_variables(sandbox, original)
+    variables = _variables(workspace, sandbox, original)
+    passthrough = Passthrough(stdout=request.stdout)
     live = begin_run(sandbox, run_request, reporter)
-    end = execute_live(sandbox, run_request, live, variables)
-    run = seal_run(sandbox, live, end)
-    comparison = compare_reproduction(
-        _with_series(sandbox, original),
-        _with_series(sandbox, run),
-        TolerancePolicy(flag=request.tolerance),
-    )
-    run = msgspec.structs.replace(
-        run, reproduction=Reproduction(original=original.id, verdict=comparison.verdict)
-    )
-    publish_run(sandbox, live, run, invocation)
+    try:
+        end = execute_live(sandbox, run_request, live, variables, passthrough)
+        run = seal_run(sandbox, live, end)
+        comparison = compare_reproduction(
+            _with_series(sandbox, original),
+            _with_series(sandbox, run),
+            TolerancePolicy(flag=request.tolerance),
+        )
+        run = msgspec.structs.replace(
+            run, reproduction=Reproduction(original=original.id, verdict=comparison.verdict)
+        )
+        publish_run(sandbox, live, run, invocation)
+    except BaseException:
+        abandon_run(sandbox, live)  # its files go with the sandbox, so nothing could seal it
+        raise
     return run, comparison
 
 
@@ -159,13 +170,35 @@ def _request(sandbox: Workspace, preflight: Preflight) -> RunRequest:
     )
 
 
-def _recorded_variables(sandbox: Workspace, run: Run) -> dict[str, str]:
+def _variables(workspace: Workspace, sandbox: Workspace, run: Run) -> dict[str, str]:
+    """Return what to set: the recorded variables, and a module path that leads to the snapshot."""
     environment = read_environment(sandbox, run.environment)
-    return {} if environment is None else environment.variables
+    variables = {} if environment is None else dict(environment.variables)
+    entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    moved = [_move(workspace.root, sandbox.root, entry) for entry in entries]
+    return variables | ({"PYTHONPATH": os.pathsep.join(moved)} if moved != entries else {})
+
+
+def _move(old_root: Path, new_root: Path, entry: str) -> str:
+    """Return a path below one root as the same path below another."""
+    path = Path(entry)
+    if entry and path.is_absolute() and path.is_relative_to(old_root):
+        return str(new_root / path.relative_to(old_root))
+    return entry
 
 
 def _with_series(workspace: Workspace, run: Run) -> Run:
     return msgspec.structs.replace(run, series=read_series(workspace, run))
+
+
+def _warn_of_own_files(workspace: Workspace, run: Run, reporter: Reporter) -> None:
+    named = [word for word in run.command.argv if f"{workspace.root}/" in word]
+    if named:
+        reporter.warn(
+            f"the command names {named[0]!r} by its absolute path, so the reproduction uses"
+            " that file of your worktree as it is now",
+            hint="record the run again with paths relative to where it runs",
+        )
 
 
 def _warn_of_editable(

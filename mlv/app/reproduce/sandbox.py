@@ -8,6 +8,7 @@ from pathlib import Path
 from mlv.app.restore.target import StoredFile, inputs_of_run, large_code_of_run
 from mlv.app.workspace import Workspace
 from mlv.core.ids import RunId
+from mlv.core.paths import RepoPath
 from mlv.core.run import Run
 from mlv.store.failures import storage_errors
 from mlv.worktree.paths import is_inside, os_path
@@ -23,7 +24,9 @@ def build_sandbox(workspace: Workspace, run: Run, directory: Path) -> None:
     """Check the code snapshot out and put the inputs beside it.
 
     Outputs that the snapshot holds are removed, so that what is compared later
-    was made by the command. The user's own worktree is not touched.
+    was made by the command. Links to directories above inputs and outputs become
+    directories, so that nothing outside is read or written in place of them. The
+    user's own worktree is not touched.
 
     Raises:
         GitError: The snapshot cannot be checked out.
@@ -34,12 +37,16 @@ def build_sandbox(workspace: Workspace, run: Run, directory: Path) -> None:
         directory.parent.mkdir(parents=True, exist_ok=True)
         workspace.git.add_worktree(directory, run.code.snapshot)
         inputs = {**large_code_of_run(workspace, run), **inputs_of_run(workspace, run)}
-        for each in run.outputs:
-            if is_inside(each.path) and each.path not in inputs:
-                _clear(directory, each.path)
+        outputs = [each.path for each in run.outputs if is_inside(each.path)]
+        for path in (*inputs, *outputs):
+            _replace_links(directory, path)
+        for path in outputs:
+            if path not in inputs:
+                _clear(directory, path)
         for path, file in inputs.items():
             if isinstance(file, StoredFile):
-                place(directory, path, file.kind, workspace.objects.stream(file.content))
+                blocks = workspace.objects.stream(file.content)
+                place(directory, path, file.kind, blocks, durability="scratch")
 
 
 def remove_sandbox(workspace: Workspace, directory: Path) -> None:
@@ -48,11 +55,17 @@ def remove_sandbox(workspace: Workspace, directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def _clear(directory: Path, path: str) -> None:
-    from mlv.core.paths import RepoPath
+def _replace_links(directory: Path, path: RepoPath) -> None:
+    for depth in range(path.count("/"), 0, -1):
+        above = os_path(directory, RepoPath(path.rsplit("/", depth)[0]))
+        if above.is_symlink():
+            above.unlink()
+            above.mkdir()
 
-    place_on_disk = os_path(directory, RepoPath(path))
+
+def _clear(directory: Path, path: RepoPath) -> None:
+    place_on_disk = os_path(directory, path)
     if place_on_disk.is_dir() and not place_on_disk.is_symlink():
         shutil.rmtree(place_on_disk)
     else:
-        remove(directory, RepoPath(path))
+        remove(directory, path)

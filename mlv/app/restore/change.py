@@ -7,8 +7,8 @@ so that a change that was cut short is taken back by the next command.
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -32,9 +32,9 @@ from mlv.store.durable import replace_file
 from mlv.store.failures import storage_errors
 from mlv.store.lock import exclusive_lock
 from mlv.store.objects import content_of
-from mlv.worktree.fingerprint import Sink, fingerprint
+from mlv.worktree.fingerprint import HashOnly, Sink, fingerprint
 from mlv.worktree.paths import os_path
-from mlv.worktree.place import place, remove, remove_directory
+from mlv.worktree.place import TEMPORARY_PATTERN, place, remove, remove_directory
 
 
 class Journal(Record, frozen=True, kw_only=True, tag_field="type", tag="worktree-journal"):
@@ -90,13 +90,30 @@ def missing_directories(workspace: Workspace, files: Iterable[FileChange]) -> tu
     return tuple(sorted(path for path in wanted if not os_path(workspace.root, path).exists()))
 
 
-def apply_change(workspace: Workspace, change: WorktreeChange) -> Content:
-    """Make the files of the worktree what `change` says they are to be.
+def require_way(workspace: Workspace, paths: Iterable[RepoPath]) -> None:
+    """Check that nothing but directories lies above `paths`.
 
-    The caller holds the lock, has stored every state before and after, publishes
-    an operation, and then calls `drop_journal`.
+    Raises:
+        WorktreeError: A file or a symbolic link does.
+    """
+    above = {
+        path.rsplit("/", depth)[0] for path in paths for depth in range(1, path.count("/") + 1)
+    }
+    for path in sorted(above):
+        place_on_disk = os_path(workspace.root, RepoPath(path))
+        if place_on_disk.is_symlink() or place_on_disk.is_file():
+            message = f"a file or a symbolic link is in the way at {path!r}"
+            raise WorktreeError(message, hint=f"move {path} elsewhere, then try again")
 
-    Returns:
+
+@contextmanager
+def applied_change(workspace: Workspace, change: WorktreeChange) -> Iterator[Content]:
+    """Make the files of the worktree what `change` says, and keep them so if the block succeeds.
+
+    The caller holds the lock, has stored every state before and after, and publishes
+    an operation in the block.
+
+    Yields:
         The stored change.
 
     Raises:
@@ -110,17 +127,16 @@ def apply_change(workspace: Workspace, change: WorktreeChange) -> Content:
     with storage_errors("change files of the worktree"):
         replace_file(workspace.layout.worktree_journal, encode_record(journal))
         try:
-            _apply(workspace, change.files, change.directories)
+            for each in change.files:
+                _apply(workspace, each)
+            _remove_empty(workspace, change.directories)
+            yield stored
         except BaseException:
-            _take_back(workspace, change)
-            drop_journal(workspace)
+            if not _was_published(workspace, journal):
+                _take_back(workspace, change)
+            _drop_journal(workspace)
             raise
-    return stored
-
-
-def drop_journal(workspace: Workspace) -> None:
-    """Say that the change was published, so that it is not taken back."""
-    workspace.layout.worktree_journal.unlink(missing_ok=True)
+        _drop_journal(workspace)
 
 
 def finish_interrupted(workspace: Workspace, reporter: Reporter) -> None:
@@ -138,14 +154,17 @@ def finish_interrupted(workspace: Workspace, reporter: Reporter) -> None:
             return
         journal = decode_record(path.read_bytes(), Journal)
         if _was_published(workspace, journal):
-            drop_journal(workspace)
+            _drop_journal(workspace)
             return
         owner = workspace.at(Path(journal.root))
         change = workspace.objects.read_record(journal.change, WorktreeChange)
         with storage_errors("take back an unfinished change of worktree files"):
-            _take_back(owner, change)
-        drop_journal(workspace)
-    reporter.note(f"took back a change of {len(change.files)} files that was cut short")
+            edited = _take_back(owner, change)
+        _drop_journal(workspace)
+    for each in edited:
+        reporter.warn(f"{each} was edited since, so it was left as it is")
+    count = "1 file" if len(change.files) == 1 else f"{len(change.files)} files"
+    reporter.note(f"took back a change of {count} that was cut short")
 
 
 def _own_operations(workspace: Workspace) -> list[Operation]:
@@ -162,19 +181,40 @@ def _was_published(workspace: Workspace, journal: Journal) -> bool:
     return False
 
 
-def _take_back(workspace: Workspace, change: WorktreeChange) -> None:
-    _apply(workspace, [each.reversed() for each in change.files], change.directories)
+def _drop_journal(workspace: Workspace) -> None:
+    workspace.layout.worktree_journal.unlink(missing_ok=True)
 
 
-def _apply(
-    workspace: Workspace, files: Iterable[FileChange], directories: tuple[RepoPath, ...]
-) -> None:
-    for change in files:
-        state = change.after
-        if state is None:
-            remove(workspace.root, change.path)
+def _take_back(workspace: Workspace, change: WorktreeChange) -> list[RepoPath]:
+    """Undo as much of a change as was made; return files that somebody edited since."""
+    edited = []
+    for each in change.files:
+        for leftover in os_path(workspace.root, each.path).parent.glob(TEMPORARY_PATTERN):
+            leftover.unlink(missing_ok=True)
+        try:
+            now = read_state(workspace, each.path, HashOnly())
+        except WorktreeError:
+            edited.append(each.path)
+            continue
+        if now == each.before:
+            continue
+        if (now and now.fingerprint) == (each.after and each.after.fingerprint):
+            _apply(workspace, each.reversed())
         else:
-            blocks = workspace.objects.stream(content_of(state.fingerprint))
-            place(workspace.root, change.path, state.fingerprint.kind, blocks, mode=state.mode)
+            edited.append(each.path)
+    _remove_empty(workspace, change.directories)
+    return edited
+
+
+def _remove_empty(workspace: Workspace, directories: Sequence[RepoPath]) -> None:
     for directory in reversed(directories):
         remove_directory(workspace.root, directory)
+
+
+def _apply(workspace: Workspace, change: FileChange) -> None:
+    state = change.after
+    if state is None:
+        remove(workspace.root, change.path)
+    else:
+        blocks = workspace.objects.stream(content_of(state.fingerprint))
+        place(workspace.root, change.path, state.fingerprint.kind, blocks, mode=state.mode)

@@ -16,10 +16,10 @@ import msgspec
 from mlv.app.publish import Invocation, publish
 from mlv.app.reporter import Reporter
 from mlv.app.restore.change import (
-    apply_change,
-    drop_journal,
+    applied_change,
     missing_directories,
     read_state,
+    require_way,
     worktree_lock,
 )
 from mlv.app.restore.target import (
@@ -33,6 +33,7 @@ from mlv.app.restore.target import (
 from mlv.app.restore.unsaved import find_unsaved
 from mlv.app.runs import find_run
 from mlv.app.workspace import Workspace
+from mlv.core.digest import digest_of
 from mlv.core.operation import (
     ChangeWorktree,
     FileChange,
@@ -47,8 +48,8 @@ from mlv.errors import MissingFileError, StorageError, WorktreeError
 from mlv.git.objects import TreeFile
 from mlv.git.snapshot import take_snapshot
 from mlv.store.objects import ObjectWriter
-from mlv.worktree.fingerprint import HashOnly
-from mlv.worktree.paths import os_path, repo_path
+from mlv.worktree.fingerprint import HashOnly, find_fingerprint
+from mlv.worktree.paths import os_path, real_path, repo_path
 
 _SPARE_BYTES = 16 << 20
 """Free space that a rollback leaves on the disk."""
@@ -143,12 +144,11 @@ def roll_back(
             )
         _require_space(workspace, files)
         change = WorktreeChange(files=files, directories=missing_directories(workspace, files))
-        stored = apply_change(workspace, change)
-        done = ChangeWorktree(
-            files=stored, worktree=str(workspace.root), target=plan.run.id, saved=saved.commit
-        )
-        operation = publish(workspace, invocation, done)
-        drop_journal(workspace)
+        with applied_change(workspace, change) as stored:
+            done = ChangeWorktree(
+                files=stored, worktree=str(workspace.root), target=plan.run.id, saved=saved.commit
+            )
+            operation = publish(workspace, invocation, done)
     if plan.unknown:
         names = ", ".join(plan.unknown[:3]) + (", ..." if plan.unknown[3:] else "")
         count = len(plan.unknown)
@@ -201,6 +201,7 @@ def _plan(
         for path, file in sorted(targets.items())
         if not _is_there(workspace, path, file, present)
     }
+    require_way(workspace, changed)
     unsaved = find_unsaved(workspace, changed, present)
     files = tuple(
         PlannedFile(
@@ -255,14 +256,20 @@ def _select(
 def _is_there(
     workspace: Workspace, path: RepoPath, file: TargetFile, present: Mapping[RepoPath, TreeFile]
 ) -> bool:
-    if isinstance(file, GitFile):
-        found = present.get(path)
-        return found is not None and (found.blob_id, kind_of(found)) == (file.blob, file.kind)
+    if isinstance(file, GitFile) and (found := present.get(path)) is not None:
+        return (found.blob_id, kind_of(found)) == (file.blob, file.kind)
     state = read_state(workspace, path, HashOnly())
-    return state is not None and (state.fingerprint.digest, state.fingerprint.kind) == (
-        file.content.digest,
-        file.kind,
-    )
+    if isinstance(file, StoredFile) and state and state.fingerprint.kind == "link":
+        # Inputs and outputs are recorded by what lies behind a link.
+        behind = find_fingerprint(real_path(workspace.root, path), HashOnly())
+        return behind is not None and behind.digest == file.content.digest
+    if state is None or state.fingerprint.kind != file.kind:
+        return False
+    if isinstance(file, StoredFile):
+        return state.fingerprint.digest == file.content.digest
+    # By now Git ignores a file that was code then, so the tree of the worktree lacks it.
+    recorded = workspace.git.read_worktree_file(path, file.blob)
+    return state.fingerprint.digest == digest_of(recorded)
 
 
 def _store_change(

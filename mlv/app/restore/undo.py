@@ -8,7 +8,7 @@ import msgspec
 
 from mlv.app.look.operations import describe_change
 from mlv.app.publish import Invocation, publish
-from mlv.app.restore.change import apply_change, drop_journal, read_state, worktree_lock
+from mlv.app.restore.change import applied_change, read_state, worktree_lock
 from mlv.app.workspace import Workspace
 from mlv.core.operation import (
     ChangeWorktree,
@@ -66,10 +66,9 @@ def undo(workspace: Workspace, reference: str | None, invocation: Invocation) ->
             operation = publish(workspace, invocation, Undo(operation=target.id, inverse=inverse))
             return UndoResult(undone=target, summary=summary, operation=operation)
         files = _reverse_files(workspace, effective)
-        stored = apply_change(workspace, files)
-        inverse = ChangeWorktree(files=stored, worktree=str(workspace.root))
-        operation = publish(workspace, invocation, Undo(operation=target.id, inverse=inverse))
-        drop_journal(workspace)
+        with applied_change(workspace, files) as stored:
+            inverse = ChangeWorktree(files=stored, worktree=str(workspace.root))
+            operation = publish(workspace, invocation, Undo(operation=target.id, inverse=inverse))
     return UndoResult(undone=target, summary=summary, operation=operation, files=files)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 
 from mlv.app.runs import read_runs
 from mlv.app.workspace import Workspace
@@ -10,7 +12,7 @@ from mlv.core.digest import Digest
 from mlv.core.paths import RepoPath
 from mlv.core.run import Run
 from mlv.core.tree import Fingerprint
-from mlv.errors import MissingFileError
+from mlv.errors import CorruptDataError, MissingFileError, MissingObjectError
 from mlv.git.objects import TreeFile
 from mlv.store.trees import list_files
 from mlv.worktree.fingerprint import HashOnly, fingerprint
@@ -27,7 +29,7 @@ def find_unsaved(
         paths: Files that something else is about to replace.
         present: The worktree as a Git tree; files that Git ignores are not in it.
     """
-    there = [path for path in paths if os_path(workspace.root, path).exists()]
+    there = [path for path in paths if os.path.lexists(os_path(workspace.root, path))]
     if not there:
         return frozenset()
     runs = read_runs(workspace).runs
@@ -60,11 +62,16 @@ def _recorded(workspace: Workspace, runs: Iterable[Run]) -> set[Digest]:
     for run in runs:
         fingerprints |= {each.fingerprint for each in run.outputs}
         fingerprints |= {each.fingerprint for each in run.inputs if each.fingerprint}
-    return {
-        entry.digest
-        for each in fingerprints
-        for entry in list_files(workspace.objects, each, RepoPath("x")).values()
-    }
+        fingerprints |= {each.fingerprint for each in run.code.left_out if each.fingerprint}
+        fingerprints |= {source.file for source in run.params if source.file}
+    return {digest for each in fingerprints for digest in _digests(workspace, each)}
+
+
+def _digests(workspace: Workspace, recorded: Fingerprint) -> Iterator[Digest]:
+    # What cannot be listed any more saves nothing.
+    with suppress(MissingObjectError, CorruptDataError):
+        for entry in list_files(workspace.objects, recorded, RepoPath("x")).values():
+            yield entry.digest
 
 
 def _digest(workspace: Workspace, path: RepoPath) -> Digest | None:

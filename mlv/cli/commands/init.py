@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import typer
 
 from mlv.cli.options import QuietOption
@@ -23,9 +21,11 @@ def init(quiet: QuietOption = False) -> None:
         3  not a Git repository, or there is a store already
     """
     from mlv.app.setup import initialize
+    from mlv.cli.session import current_directory
     from mlv.config import load_settings
 
-    result = initialize(Path.cwd(), load_settings(Path.cwd()))
+    here = current_directory()
+    result = initialize(here, load_settings(here))
     if not quiet:
         typer.echo(f"created an empty store in {result.store}")
         typer.echo("record a run with `mlv run COMMAND`")

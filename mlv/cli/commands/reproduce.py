@@ -60,7 +60,9 @@ def reproduce(
         raise typer.Exit(print_preflight(plan_reproduction(workspace, run), as_json=as_json))
     given = rtol is not None or atol is not None
     tolerance = Tolerance(rel=rtol or 0.0, abs=atol or 0.0) if given else None
-    request = ReproduceRequest(reference=run, tolerance=tolerance, keep=keep)
+    # Standard output is for the result alone when a program reads it.
+    stdout = 2 if as_json else 1
+    request = ReproduceRequest(reference=run, tolerance=tolerance, keep=keep, stdout=stdout)
     reporter = TerminalReporter(quiet=quiet)
     result = reproduce_run(workspace, request, invocation_of(workspace), reporter)
     print_verdict(result, as_json=as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 
 import typer
@@ -20,6 +21,7 @@ from mlv.cli.render.output import (
 )
 from mlv.core.run import Run
 from mlv.core.scalars import number_of
+from mlv.errors import UsageError
 
 
 def print_run_list(
@@ -32,18 +34,21 @@ def print_run_list(
     if not listing.runs and not listing.damaged:
         typer.echo("no run is recorded yet: record one with `mlv run COMMAND`", err=True)
         return
+    if columns is not None:
+        _check_columns(listing, columns)
     shown = list(columns) if columns is not None else [*listing.metrics, *listing.params]
     headers = ["id", "name", "status", "started", "time", "code", *shown]
-    rows = [_row(run, shown) for run in listing.runs]
+    make_row = _exact_row if table_format == "csv" else _row
+    rows = [make_row(run, shown) for run in listing.runs]
     typer.echo(format_table(headers, rows, table_format))
     for run_id, problem in listing.damaged.items():
         typer.echo(f"error: run {run_id} is not shown: {problem}", err=True)
     if listing.n_hidden:
-        typer.echo(f"{listing.n_hidden} older runs are not shown: --limit 0 shows all", err=True)
+        older = _count(listing.n_hidden, "older run")
+        typer.echo(f"{older} not shown: --limit 0 shows all", err=True)
     if listing.n_reproductions:
-        count = listing.n_reproductions
-        what = "reproduction is" if count == 1 else "reproductions are"
-        typer.echo(f"{count} {what} not shown: --all shows them", err=True)
+        passed_over = _count(listing.n_reproductions, "reproduction")
+        typer.echo(f"{passed_over} not shown: --all shows them", err=True)
 
 
 def print_recorded(run: Run, reporter: Reporter) -> None:
@@ -69,6 +74,24 @@ def print_recovered(runs: Sequence[Run], *, as_json: bool) -> None:
         typer.echo(f"sealed run {run.name} as {run.status}")
     if not runs:
         typer.echo("there is no lost run", err=True)
+
+
+def _check_columns(listing: RunList, columns: Sequence[str]) -> None:
+    known = sorted({name for run in listing.runs for name in (*run.metrics, *run.params)})
+    for name in columns:
+        if name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are {', '.join(known)}"
+            raise UsageError(f"no listed run has a param or metric {name!r}", hint=hint)
+
+
+def _exact_row(run: ListedRun, names: Sequence[str]) -> list[str]:
+    """Return a line for programs: nothing is shortened."""
+    code = "" if run.code is None else run.code + ("*" if run.dirty else "")
+    time_s = "" if run.duration_s is None else str(run.duration_s)
+    row = [run.id, run.name, run.status, run.started_at.isoformat(), time_s, code]
+    cells = (run.metrics.get(name, run.params.get(name, "")) for name in names)
+    return [*row, *(str(c) if isinstance(c, float) else format_value(c) for c in cells)]
 
 
 def _row(run: ListedRun, names: Sequence[str]) -> list[str]:

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import csv
+
+from tests.support.repository import Repository, normalize
+
+
+def test_log_shows_metrics_and_the_params_that_differ(story: Repository) -> None:
+    done = story.mlv("log")
+    assert (done.code, done.stderr) == (0, "")
+    lines = [line.split() for line in normalize(done.stdout).splitlines()]
+    code = story.git("rev-parse", "HEAD")[:8]
+    assert lines == [
+        ["id", "name", "status", "started", "time", "code", "accuracy", "loss", "layers", "lr"],
+        ["SHORT", "second", "finished", "0", "s", "ago", "0.0s", f"{code}*", "0.75", "0.9",
+         "[64,10]", "0.2"],
+        ["SHORT", "first", "finished", "0", "s", "ago", "0.0s", code, "0.5", "1", "-", "0.1"],
+    ]  # fmt: skip
+
+
+def test_log_limits_and_selects(story: Repository) -> None:
+    done = story.mlv("log", "-l", "1", "--columns", "lr,loss", "--format", "md")
+    assert done.stderr == "1 older run not shown: --limit 0 shows all\n"
+    header, _, row = done.stdout.splitlines()
+    assert header == "| id | name | status | started | time | code | lr | loss |"
+    assert row.endswith("| 0.2 | 0.9 |")
+
+
+def test_log_as_csv_is_exact(story: Repository) -> None:
+    done = story.mlv("log", "--format", "csv")
+    second, first = csv.DictReader(done.stdout.splitlines())
+    run = story.find("second")
+    assert (second["id"], second["started"]) == (run.id, run.started_at.isoformat())
+    assert (second["time"], second["layers"]) == (str(run.duration_s), "[64,10]")
+    assert (first["accuracy"], first["layers"]) == ("0.5", "")
+
+
+def test_log_refuses_an_unknown_column(story: Repository) -> None:
+    done = story.mlv("log", "--columns", "acuracy")
+    assert done.error == (
+        2,
+        "error: no listed run has a param or metric 'acuracy'\nhint: did you mean 'accuracy'?\n",
+    )
+
+
+def test_log_as_json(story: Repository) -> None:
+    found = story.mlv("log", "--json").json
+    assert found["schema"] == "mlv-runs 1"
+    assert (found["metrics"], found["params"]) == (["accuracy", "loss"], ["layers", "lr"])
+    assert [run["name"] for run in found["runs"]] == ["second", "first"]
+    assert found["runs"][1]["tags"] == ["base"]
+
+
+def test_log_without_runs_says_how_to_record_one(repo: Repository) -> None:
+    done = repo.mlv("log")
+    assert done.error == (0, "no run is recorded yet: record one with `mlv run COMMAND`\n")
+
+
+def test_log_shows_a_damaged_record_as_such(story: Repository) -> None:
+    run = story.find("first")
+    operations = story.mlv("op", "log", "--json").json["operations"]
+    record = operations[-1]["logged"]["operation"]["change"]["record"]["digest"]
+    path = story.root / ".mlv/objects" / record[:2] / record[2:]
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes().replace(b"first", b"thirt"))
+    done = story.mlv("log")
+    assert done.code == 7
+    assert [line.split()[1] for line in done.stdout.splitlines()] == ["name", "second"]
+    assert done.stderr.startswith(f"error: run {run.id} is not shown: ")
+    shown = story.mlv("show", run.id[:12])
+    assert shown.code == 7
+    assert shown.stderr.startswith(f"error: the record of run {run.id} cannot be read: ")
