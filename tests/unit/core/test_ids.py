@@ -61,11 +61,10 @@ def test_run_name_passes_by_names_that_are_taken() -> None:
 
 
 def test_run_name_gets_a_number_when_all_words_are_taken() -> None:
-    taken: list[str] = []
-    while not taken or not taken[-1][-1].isdigit():
-        taken.append(format_run_name(5, taken))
-    assert len(set(taken)) == len(taken) > 3000
-    assert taken[-1] == f"{taken[0]}-2"
+    taken = {format_run_name(number) for number in range(5000)}
+    assert len(taken) < 5000
+    assert format_run_name(5, taken) == f"{format_run_name(5)}-2"
+    assert format_run_name(5, {*taken, f"{format_run_name(5)}-2"}) == f"{format_run_name(6)}-2"
 
 
 @pytest.mark.parametrize(

@@ -95,9 +95,9 @@ def test_name_comes_before_the_beginning_of_an_id() -> None:
         ("", NoSuchRunError, "there is no run ''", "list runs with `mlv log`"),
         ("tag:none", NoSuchRunError, "no run has the tag 'none'", "list runs with `mlv log`"),
         (
-            "best:acuracy",
+            "best:accuracies",
             NoSuchRunError,
-            "no run has a value of the metric 'acuracy'",
+            "no run has a value of the metric 'accuracies'",
             "did you mean 'accuracy'?",
         ),
         (
