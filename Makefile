@@ -44,7 +44,7 @@ $(VENV)/demo.stamp: EXTRAS := demo
 $(VENV)/dev.stamp: EXTRAS := dev,demo
 $(VENV)/%.stamp: pyproject.toml | $(VENV)/bin/python
 	@echo "installing mlv and its dependencies into $(VENV) (the first time takes about a minute)"
-	@$(PIP) install --quiet --editable '.[$(EXTRAS)]'
+	@$(PIP) install --quiet --quiet --editable '.[$(EXTRAS)]'
 	@touch $@
 
 $(VENV)/bin/python:

@@ -27,7 +27,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 def describe_machine() -> Machine:
     """Read the facts about this machine."""
     return Machine(
-        system=platform.platform(),
+        system=f"{platform.system()} {platform.machine()}",
         processor=_processor(),
         n_cores=os.cpu_count() or 1,
         memory_bytes=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),

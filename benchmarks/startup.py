@@ -43,6 +43,12 @@ def compare_global_option(directory: Path, option: str, *, n_rounds: int) -> Com
     cases = [
         Case(name=f"bare Typer {option}", argv=(*_BARE_TYPER, option), directory=directory),
         Case(name=f"mlv {option}", argv=(MLV, option), directory=directory),
+        Case(
+            name="bare Typer without Rich",
+            argv=(*_BARE_TYPER, option),
+            directory=directory,
+            variables={"BARE_TYPER_PLAIN": "1"},
+        ),
     ]
     return Comparison(
         title=f"mlv {option}",
@@ -56,7 +62,7 @@ def compare_log(directory: Path, *, n_rounds: int) -> Comparison:
     repository = make_repository(directory / "log")
     call(repository, MLV, "init")
     for _ in range(N_RUNS_LISTED):
-        call(repository, MLV, "run", "true")
+        call(repository, MLV, "run", "--quiet", "true")
 
     cases = [
         Case(name="bare Typer", argv=_BARE_TYPER, directory=repository),

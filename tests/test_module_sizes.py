@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "mlv").rglob("*.py"))
 
 MAX_FILE_LINES = 400
-MAX_FUNCTION_LINES = 60
+MAX_FUNCTION_LINES = 50
 
 
 def _relative(path: Path) -> str:
@@ -20,12 +20,18 @@ def _relative(path: Path) -> str:
 
 def _long_functions(source: str) -> list[str]:
     return [
-        f"{node.name} has {node.end_lineno - node.lineno + 1} lines"
+        f"{node.name} has {_n_lines(node)} lines"
         for node in ast.walk(ast.parse(source))
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        and node.end_lineno is not None
-        and node.end_lineno - node.lineno + 1 > MAX_FUNCTION_LINES
+        and _n_lines(node) > MAX_FUNCTION_LINES
     ]
+
+
+def _n_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Count the lines of the body; documenting a function must not make it too long."""
+    documented = ast.get_docstring(function) is not None and len(function.body) > 1
+    first, last = function.body[int(documented)], function.body[-1]
+    return (last.end_lineno or last.lineno) - first.lineno + 1
 
 
 @pytest.mark.parametrize("module", MODULES, ids=_relative)
@@ -39,5 +45,5 @@ def test_module_has_no_long_function(module: Path) -> None:
 
 
 def test_long_function_is_found() -> None:
-    body = "    pass\n" * MAX_FUNCTION_LINES
-    assert _long_functions(f"def long() -> None:\n{body}") == ["long has 61 lines"]
+    body = "    pass\n" * (MAX_FUNCTION_LINES + 1)
+    assert _long_functions(f"def long() -> None:\n{body}") == ["long has 51 lines"]

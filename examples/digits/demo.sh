@@ -47,6 +47,7 @@ run "git add . && git commit --quiet --message 'Train a digits classifier'"
 say "Give it a store; Git does not see it"
 run "mlv init"
 run "git status --short"
+must_equal "Git sees nothing new" "" "$(git status --short)"
 
 say "Record a first run: code, data, params, environment, metrics and model, with no configuration"
 run "cat params.yaml"

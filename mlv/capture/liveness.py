@@ -30,9 +30,9 @@ class ProcessIdentity(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str = ""
 
 
-def process_identity() -> ProcessIdentity:
-    """Return the identity of this process."""
-    pid = os.getpid()
+def process_identity(pid: int | None = None) -> ProcessIdentity:
+    """Return the identity of a process of this host; of this one when `pid` is None."""
+    pid = os.getpid() if pid is None else pid
     return ProcessIdentity(
         host=os.uname().nodename,
         pid=pid,

@@ -37,7 +37,9 @@ MEMBERS = {
 
 
 def test_page_names_every_schema_with_its_members() -> None:
-    rows = re.findall(r"^\| `(mlv-[a-z-]+ \d+)` \| [^|]+ \| (.+) \|$", PAGE.read_text(), re.M)
+    rows = re.findall(
+        r"^\| `(mlv-[a-z-]+ \d+)` \| [^|]+ \| (.+) \|$", PAGE.read_text(), re.MULTILINE
+    )
 
     assert {schema: tuple(re.findall(r"`(\w+)`", cell)) for schema, cell in rows} == MEMBERS
     assert set(MEMBERS) == set(get_args(JsonSchema))

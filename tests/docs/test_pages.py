@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.docs.console import execute_steps, find_problems, read_steps
@@ -26,42 +27,65 @@ def _name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """Where the tutorial begins: a directory with the examples in it."""
-    checkout = tmp_path / "mlv"
-    shutil.copytree(ROOT / "examples", checkout / "examples")
-    return checkout
+class Reader(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who follows the pages.
+
+    Attributes:
+        checkout: Where the tutorial begins: a directory with the examples in it.
+        project: What the tutorial makes, beside it.
+        variables: The environment after the virtual environment was activated.
+    """
+
+    checkout: Path
+    project: Path
+    variables: Mapping[str, str]
+
+    def follow(self, page: Path, directory: Path) -> list[str]:
+        """Type the commands of a page; return where it is wrong."""
+        steps = read_steps(page.read_text())
+        assert len(steps) > 0
+        return find_problems(
+            steps, execute_steps(steps, directory=directory, variables=self.variables)
+        )
 
 
-@pytest.fixture
-def variables(tmp_path: Path) -> Mapping[str, str]:
-    """The environment of a reader who activated the virtual environment."""
-    home = tmp_path / "home"
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    """Return somebody who has a checkout and a home directory."""
+    top = tmp_path_factory.mktemp("reader")
+    shutil.copytree(ROOT / "examples", top / "mlv" / "examples")
+    home = top / "home"
     home.mkdir()
     (home / ".gitconfig").write_text("[user]\nname = Reader\nemail = reader@example.com\n")
-    return {
-        "HOME": str(home),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "COLUMNS": "100",
-    }
+    return Reader(
+        checkout=top / "mlv",
+        project=top / "digits",
+        variables={
+            "HOME": str(home),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "COLUMNS": "100",
+        },
+    )
 
 
-def test_tutorial_is_true(checkout: Path, variables: Mapping[str, str]) -> None:
-    steps = read_steps(TUTORIAL.read_text())
-    assert len(steps) > 0
-    outcomes = execute_steps(steps, directory=checkout, variables=variables)
-    assert find_problems(steps, outcomes) == []
+@pytest.fixture(scope="module")
+def problems_of_the_tutorial(reader: Reader) -> list[str]:
+    """Follow the tutorial once."""
+    return reader.follow(TUTORIAL, reader.checkout)
+
+
+def test_tutorial_is_true(problems_of_the_tutorial: list[str]) -> None:
+    assert problems_of_the_tutorial == []
 
 
 @pytest.mark.parametrize("page", LATER_PAGES, ids=_name)
 def test_page_is_true_after_the_tutorial(
-    page: Path, checkout: Path, variables: Mapping[str, str]
+    page: Path, reader: Reader, problems_of_the_tutorial: list[str], tmp_path: Path
 ) -> None:
-    steps = read_steps(TUTORIAL.read_text()) + read_steps(page.read_text())
-    outcomes = execute_steps(steps, directory=checkout, variables=variables)
-    assert find_problems(steps, outcomes) == []
+    project = tmp_path / "digits"
+    shutil.copytree(reader.project, project, symlinks=True)
+    assert reader.follow(page, project) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)

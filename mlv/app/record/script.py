@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from mlv.app.record.begin import RunRequest, begin_run
 from mlv.app.record.seal import publish_run, seal_run
 from mlv.app.reporter import SilentReporter
 from mlv.app.workspace import Workspace
+from mlv.capture.observe import RUN_DIR_VARIABLE
 from mlv.capture.redact import redact_argv
 
 
@@ -39,6 +41,7 @@ class ScriptRecorder:
             exit_code=1 if failed else 0,
             duration_s=time.monotonic() - self._started_s,
         )
+        os.environ.pop(RUN_DIR_VARIABLE, None)
         save_end(self._live.directory, end)
         run = seal_run(self._workspace, self._live, end)
         asked = read_invocation(self._workspace, run.command.argv)
@@ -60,4 +63,6 @@ def record_script(workspace: Workspace) -> ScriptRecorder:
         executable=Path(sys.executable),
         observe=False,
     )
-    return ScriptRecorder(workspace, begin_run(workspace, request, SilentReporter()))
+    live = begin_run(workspace, request, SilentReporter())
+    os.environ[RUN_DIR_VARIABLE] = str(live.directory)  # for processes that the script starts
+    return ScriptRecorder(workspace, live)
