@@ -15,6 +15,7 @@ from mlv.git.discovery import find_git
 PROJECT_FILE = "mlv.yaml"
 
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*?)`")
+_PLACE = re.compile(r"at `\$\..*?(\w+)`$")
 _KNOWN_KEYS = sorted(
     {name for part in (Project, MetricSetting, ToleranceSetting) for name in part.__struct_fields__}
 )
@@ -50,7 +51,9 @@ def load_project(path: Path) -> Project:
 def _refuse(path: Path, problem: str) -> UnreadableFileError:
     match = _UNKNOWN_FIELD.search(problem)
     if match is None:
-        return UnreadableFileError(f"{path.name}: {problem[0].lower()}{problem[1:]}")
+        place = _PLACE.search(problem)
+        line = _line_of(path.read_text(), place.group(1)) if place else 1
+        return UnreadableFileError(f"{path.name}:{line}: {problem[0].lower()}{problem[1:]}")
     key = match.group(1)
     line = _line_of(path.read_text(), key)
     nearest = difflib.get_close_matches(key, _KNOWN_KEYS, n=1)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
 from mlv.app.live_run import RunStart, find_start, list_live
 from mlv.app.workspace import Workspace
-from mlv.capture.liveness import is_alive
+from mlv.capture.liveness import find_command, is_alive
 from mlv.core.ids import RunId
 from mlv.core.run import Run
 from mlv.core.run_ref import RunSet, resolve_run
@@ -37,8 +39,8 @@ class UnsealedRun(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         start: What was known when its command started.
-        alive: Whether the process that records it still runs; None when it runs
-            on another host, so that nobody here can tell.
+        alive: Whether its command, or the process that records it, still runs; None
+            when it runs on another host, so that nobody here can tell.
     """
 
     start: RunStart
@@ -64,10 +66,22 @@ def read_runs(workspace: Workspace) -> KnownRuns:
 
 def load_unsealed(workspace: Workspace) -> tuple[UnsealedRun, ...]:
     """Return the runs that are going on, or were left by a process that died."""
-    starts = (find_start(live) for live in list_live(workspace.layout.live))
+    lives = list_live(workspace.layout.live)
+    found = ((live, find_start(live)) for live in lives)
     return tuple(
-        UnsealedRun(start=start, alive=is_alive(start.process)) for start in starts if start
+        UnsealedRun(start=start, alive=is_going_on(live, start)) for live, start in found if start
     )
+
+
+def is_going_on(live: Path, start: RunStart) -> bool | None:
+    """Tell whether the command of a run, or the process that records it, still runs.
+
+    Returns:
+        None when they run on another host, so that nobody here can tell.
+    """
+    command = find_command(live)
+    signs = [is_alive(start.process), False if command is None else is_alive(command)]
+    return True if True in signs else (None if None in signs else False)
 
 
 def find_run(workspace: Workspace, reference: str) -> Run:

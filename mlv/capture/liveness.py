@@ -6,10 +6,13 @@ on another host, or in another container. So a process is known by all of these 
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
 import msgspec
+
+_COMMAND_FILE = "command.json"
 
 
 class ProcessIdentity(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +54,20 @@ def is_alive(identity: ProcessIdentity) -> bool | None:
     if identity.namespace != _namespace():
         return None
     return _find_start(identity.pid) == identity.started
+
+
+def save_command(live: Path, pid: int) -> None:
+    """Note which process is the command of a run; a disk that is full only loses the note."""
+    with contextlib.suppress(OSError):
+        (live / _COMMAND_FILE).write_bytes(msgspec.json.encode(process_identity(pid)))
+
+
+def find_command(live: Path) -> ProcessIdentity | None:
+    """Return which process is the command of a run; None before it started, or if unknown."""
+    try:
+        return msgspec.json.decode((live / _COMMAND_FILE).read_bytes(), type=ProcessIdentity)
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
 def read_boot_id() -> str:

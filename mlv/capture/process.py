@@ -23,6 +23,7 @@ import msgspec
 
 from mlv.capture.heartbeat import HEARTBEAT_INTERVAL_S, beat
 from mlv.capture.kept_log import KeptLog
+from mlv.capture.liveness import save_command
 from mlv.capture.streams import Passthrough, Stream, open_streams
 from mlv.errors import CommandNotExecutableError, StorageError
 
@@ -92,6 +93,7 @@ def execute(
         with _Attendant(unique) as attendant:
             started_at_ns, started = time.time_ns(), time.monotonic()
             process = _start(argv, executable, cwd, env, streams)
+            save_command(live, process.pid)
             ended = attendant.attend(process, live)
     finally:
         logs = _finish(unique)

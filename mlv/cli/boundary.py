@@ -10,10 +10,11 @@ import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError, NoSuchOption
 from typer.core import TyperGroup
 
+from mlv.cli.loading import COMMANDS, load_command
 from mlv.errors import MlvError, RecordingFailedError, UsageError
 
 if TYPE_CHECKING:
-    from typer._click import Context
+    from typer._click import Command, Context
 
 _RUN = "run"
 _RUN_FAILED = 125
@@ -25,6 +26,34 @@ _CLOSED_PIPE = 141
 
 class MlvGroup(TyperGroup):
     """The group of all commands, which turns errors into messages and exit codes."""
+
+    def list_commands(self, _ctx: Context) -> list[str]:
+        """Return the names of all commands, in the order in which help lists them."""
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: Context, cmd_name: str) -> Command | None:
+        """Return a command, None when there is none of that name."""
+        if cmd_name in COMMANDS and cmd_name not in self.commands:
+            self.commands[cmd_name] = load_command(cmd_name)
+        return self.commands.get(cmd_name)
+
+    def resolve_command(
+        self, ctx: Context, args: list[str]
+    ) -> tuple[str | None, Command | None, list[str]]:
+        """Find the command that `args` begins with.
+
+        Raises:
+            ClickException: There is none; the message names the nearest.
+        """
+        try:
+            return super().resolve_command(ctx, args)
+        except ClickException as error:
+            import difflib
+
+            nearest = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            if nearest:
+                error.message = f"{error.message.rstrip('.')}. Did you mean {nearest[0]!r}?"
+            raise
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Parse global options.

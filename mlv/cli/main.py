@@ -9,7 +9,6 @@ import typer
 
 import mlv
 from mlv.cli.boundary import MlvGroup
-from mlv.cli.commands import register_commands
 from mlv.cli.help_text import keep_blocks
 
 _HELP = """Record training runs, compare them, make them again, and go back.
@@ -41,7 +40,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-register_commands(app)
 
 
 def _print_version(wanted: bool) -> None:

@@ -11,8 +11,8 @@ from mlv.app.live_run import End, LiveRun, find_start, list_live, load_end
 from mlv.app.publish import Invocation
 from mlv.app.record.begin import abandon_run
 from mlv.app.record.seal import publish_run, seal_run
+from mlv.app.runs import is_going_on
 from mlv.app.workspace import Workspace
-from mlv.capture.liveness import is_alive
 from mlv.core.run import Run
 from mlv.core.state import reduce_operations
 from mlv.errors import CorruptDataError
@@ -54,7 +54,7 @@ def recover_runs(workspace: Workspace, invocation: Invocation) -> tuple[Run, ...
 
 def _find_lost(directory: Path) -> LiveRun | None:
     start = find_start(directory)
-    if start is None or is_alive(start.process) is not False:
+    if start is None or is_going_on(directory, start) is not False:
         return None
     return LiveRun(directory=directory, start=start)
 

@@ -9,15 +9,15 @@ import typer
 from mlv.cli.help_text import keep_blocks
 from mlv.cli.options import JsonOption
 
-op_app = typer.Typer(
+op = typer.Typer(
     help="Look at what was changed, when, and by whom.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 
-@op_app.callback()
-def _op() -> None:
+@op.callback()
+def _group() -> None:
     """Keep `log` a subcommand while it is the only one."""
 
 
@@ -45,4 +45,4 @@ def op_log(
     print_operations(list_operations(open_here(), limit=limit or None), as_json=as_json)
 
 
-op_app.command("log", help=keep_blocks(op_log.__doc__ or ""))(op_log)
+op.command("log", help=keep_blocks(op_log.__doc__ or ""))(op_log)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from mlv.app.live_run import list_live
 from mlv.app.look.listing import list_runs
 from mlv.app.publish import read_invocation
 from mlv.app.record.recover import recover_runs
+from mlv.capture.liveness import find_command
 from mlv.core.run import Run
 from tests.support.repository import Repository
 
@@ -26,7 +30,12 @@ def _listed(repo: Repository) -> list[tuple[str, str]]:
     return [(run.name, run.status) for run in listing.runs]
 
 
-def _kill_mid_run(repo: Repository, *, command: tuple[str, ...] = ()) -> None:
+def _kill_mid_run(
+    repo: Repository,
+    *,
+    command: tuple[str, ...] = (),
+    while_it_runs: Callable[[], None] | None = None,
+) -> None:
     """Kill `mlv run` while its command waits, and then let the command end."""
     gate = repo.root.parent / "gate"
     ready = repo.root.parent / "ready"
@@ -43,11 +52,24 @@ def _kill_mid_run(repo: Repository, *, command: tuple[str, ...] = ()) -> None:
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
     ready.read_text()
+    orphan = _open_command(repo)
     process.send_signal(signal.SIGKILL)
     process.wait()
+    if while_it_runs is not None:
+        while_it_runs()
     gate.write_text("go\n")
+    select.select([orphan], [], [])
+    os.close(orphan)
     for pipe in (gate, ready):
         pipe.unlink()
+
+
+def _open_command(repo: Repository) -> int:
+    """Return a descriptor that can be read when the command of the only live run has ended."""
+    (live,) = list_live(repo.open().layout.live)
+    command = find_command(live)
+    assert command is not None
+    return os.pidfd_open(command.pid)
 
 
 def test_run_whose_recorder_was_killed_is_lost_until_it_is_recovered(repo: Repository) -> None:
@@ -59,6 +81,13 @@ def test_run_whose_recorder_was_killed_is_lost_until_it_is_recovered(repo: Repos
     assert run.problems == ("sealed later: files are as found then",)
     assert _listed(repo) == [("victim", "lost")]
     assert list((repo.root / ".mlv/live").iterdir()) == []
+
+
+def test_run_whose_command_outlives_its_recorder_is_still_running(repo: Repository) -> None:
+    seen: list[object] = []
+    _kill_mid_run(repo, while_it_runs=lambda: seen.extend((_listed(repo), _recover(repo))))
+    assert seen == [[("victim", "running")], ()]
+    assert _listed(repo) == [("victim", "lost")]
 
 
 def test_recover_does_nothing_the_second_time(repo: Repository) -> None:
