@@ -53,7 +53,9 @@ def _refuse(path: Path, problem: str) -> UnreadableFileError:
     if match is None:
         place = _PLACE.search(problem)
         line = _line_of(path.read_text(), place.group(1)) if place else 1
-        return UnreadableFileError(f"{path.name}:{line}: {problem[0].lower()}{problem[1:]}")
+        name = f"{place.group(1)}: " if place else ""
+        reason = problem.partition(" - at ")[0].replace("`", "")
+        return UnreadableFileError(f"{path.name}:{line}: {name}{reason[:1].lower()}{reason[1:]}")
     key = match.group(1)
     line = _line_of(path.read_text(), key)
     nearest = difflib.get_close_matches(key, _KNOWN_KEYS, n=1)

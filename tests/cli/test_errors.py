@@ -191,10 +191,10 @@ def test_damaged_object_is_found_and_named(story: Repository) -> None:
         ),
         (
             "metrics:\n  loss: {goal: up}\n",
-            "error: mlv.yaml: invalid enum value 'up' - at `$.metrics[...].goal`\n",
+            "error: mlv.yaml:2: goal: invalid enum value 'up'\n",
         ),
         ("metrics: [1\n", "error: mlv.yaml:2:1: did not find expected ',' or ']'\n"),
-        ("- 1\n", "error: mlv.yaml: expected `object`, got `array`\n"),
+        ("- 1\n", "error: mlv.yaml:1: expected object, got array\n"),
     ],
 )
 def test_malformed_project_file(repo: Repository, content: str, message: str) -> None:

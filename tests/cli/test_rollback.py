@@ -66,12 +66,15 @@ def test_rollback_refuses_to_lose_work(story: Repository) -> None:
 
 def test_rollback_of_paths_from_a_subdirectory(story: Repository) -> None:
     done = story.mlv("rollback", "first", "a.csv", directory="data")
-    assert done.stdout.splitlines()[0] == "replaced data/a.csv"
+    assert done.stdout.splitlines()[0] == "replaced a.csv"
     assert story.read("code.py") == "x = 2\n"
 
 
 def test_rollback_that_has_nothing_to_do_says_so(story: Repository) -> None:
-    assert story.mlv("rollback", "second").stdout == "the worktree is that of run second already\n"
+    assert (
+        story.mlv("rollback", "second").stdout
+        == "nothing to do: the files are those of run second already\n"
+    )
 
 
 def test_rollback_as_json(story: Repository) -> None:

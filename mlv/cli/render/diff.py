@@ -16,6 +16,7 @@ from mlv.cli.render.output import (
     format_value,
     print_json,
 )
+from mlv.cli.render.place import show_path
 from mlv.core.environment_diff import EnvironmentDiff
 from mlv.core.run_diff import CodeChange, FileDiff, MetricChange, ParamChange, RunDiff
 from mlv.core.tree import Fingerprint
@@ -119,14 +120,16 @@ def _param_row(change: ParamChange) -> list[str]:
 
 
 def _code_row(change: CodeChange) -> list[str]:
-    name = f"{change.old_path} -> {change.path}" if change.old_path else change.path
+    name = show_path(change.path)
+    if change.old_path:
+        name = f"{show_path(change.old_path)} -> {name}"
     if change.added_lines is None or change.removed_lines is None:
         return [name, change.status, "binary"]
     return [name, change.status, f"+{change.added_lines} -{change.removed_lines}"]
 
 
 def _file_rows(diff: FileDiff) -> Iterator[list[str]]:
-    yield [diff.path, diff.role, _fingerprint(diff.old), _fingerprint(diff.new)]
+    yield [show_path(diff.path), diff.role, _fingerprint(diff.old), _fingerprint(diff.new)]
     for change in diff.files[:_MOST_FILES]:
         status = "changed" if change.before and change.after else "removed"
         status = "added" if change.before is None else status
@@ -134,7 +137,7 @@ def _file_rows(diff: FileDiff) -> Iterator[list[str]]:
             (change.before.size_bytes if change.before else None),
             (change.after.size_bytes if change.after else None),
         )
-        yield [f"  {change.path}", status, *(_size(size) for size in sizes)]
+        yield [f"  {show_path(change.path)}", status, *(_size(size) for size in sizes)]
     if len(diff.files) > _MOST_FILES:
         yield [f"  and {len(diff.files) - _MOST_FILES} more files", "", "", ""]
 

@@ -16,6 +16,7 @@ from mlv.app.restore.rollback import (
 from mlv.app.restore.undo import UndoResult
 from mlv.app.workspace import Workspace
 from mlv.cli.render.output import fields_of, print_json
+from mlv.cli.render.place import show_path
 from mlv.core.operation import HideRun, Undo
 
 
@@ -23,7 +24,9 @@ def confirm_overwrite(workspace: Workspace, request: RollbackRequest) -> Rollbac
     """Ask on a terminal whether unsaved changes may be replaced; elsewhere ask nothing."""
     if request.overwrite or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return request
-    unsaved = [file.path for file in plan_rollback(workspace, request).files if file.unsaved]
+    unsaved = [
+        show_path(file.path) for file in plan_rollback(workspace, request).files if file.unsaved
+    ]
     if not unsaved:
         return request
     typer.echo("these changes are in no commit and in no run:", err=True)
@@ -41,11 +44,11 @@ def print_plan(plan: RollbackPlan, *, as_json: bool) -> None:
         return
     for file in plan.files:
         mark = "  (its present content is in no commit and in no run)" if file.unsaved else ""
-        typer.echo(f"{file.action} {file.path}{mark}")
+        typer.echo(f"{file.action} {show_path(file.path)}{mark}")
     for path in plan.unknown:
-        typer.echo(f"leave {path}")
+        typer.echo(f"leave {show_path(path)}")
     if not plan.files:
-        typer.echo(f"the worktree is that of run {plan.run.name} already")
+        typer.echo(f"nothing to do: the files are those of run {plan.run.name} already")
 
 
 def print_rollback(result: RollbackResult, *, as_json: bool) -> None:
@@ -55,10 +58,11 @@ def print_rollback(result: RollbackResult, *, as_json: bool) -> None:
         return
     plan = result.plan
     if result.operation is None:
-        typer.echo(f"the worktree is that of run {plan.run.name} already")
+        typer.echo(f"nothing to do: the files are those of run {plan.run.name} already")
         return
     for file in plan.files:
-        typer.echo(f"{'created' if file.action == 'create' else 'replaced'} {file.path}")
+        action = "created" if file.action == "create" else "replaced"
+        typer.echo(f"{action} {show_path(file.path)}")
     typer.echo(f"the worktree is now that of run {plan.run.name}; `mlv undo` takes it back")
 
 
@@ -69,7 +73,7 @@ def print_undo(result: UndoResult, *, as_json: bool) -> None:
         return
     for change in result.files.files if result.files else ():
         action = "removed" if change.after is None else "restored"
-        typer.echo(f"{action} {change.path}")
+        typer.echo(f"{action} {show_path(change.path)}")
     done = result.operation.operation.change
     if isinstance(done, Undo) and isinstance(done.inverse, HideRun):
         typer.echo("the run is hidden; its record and its files are kept")

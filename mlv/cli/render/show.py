@@ -19,6 +19,7 @@ from mlv.cli.render.output import (
     format_value,
     print_json,
 )
+from mlv.cli.render.place import show_path
 from mlv.core.environment import Environment
 from mlv.core.params import flatten_params
 from mlv.core.run import Metric, Run
@@ -53,9 +54,11 @@ def _lines(shown: ShownRun) -> Iterator[str]:
     yield from _section(
         "params", {n: f"{format_value(p.value)}  ({p.source})" for n, p in params.items()}
     )
-    yield from _section("inputs", {i.path: _fingerprint(i.fingerprint) for i in run.inputs})
-    yield from _section("outputs", {o.path: _fingerprint(o.fingerprint) for o in run.outputs})
-    left_out = {each.path: each.reason for each in run.code.left_out}
+    inputs = {show_path(each.path): _fingerprint(each.fingerprint) for each in run.inputs}
+    yield from _section("inputs", inputs)
+    outputs = {show_path(each.path): _fingerprint(each.fingerprint) for each in run.outputs}
+    yield from _section("outputs", outputs)
+    left_out = {show_path(each.path): each.reason for each in run.code.left_out}
     yield from _section("left out of the code snapshot", left_out)
     if shown.environment is not None:
         yield from _section("environment", _environment(shown.environment))

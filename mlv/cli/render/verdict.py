@@ -10,6 +10,7 @@ from mlv.app.reproduce.preflight import Preflight
 from mlv.app.reproduce.reproducing import ReproduceResult
 from mlv.cli.render.diff import print_environment
 from mlv.cli.render.output import fields_of, format_number, format_table, print_json
+from mlv.cli.render.place import show_path
 from mlv.core.run import Tolerance
 from mlv.core.verdict import EXIT_CODES, Comparison, Verdict
 
@@ -81,7 +82,8 @@ def _comparison(comparison: Comparison) -> Iterator[str]:
         yield format_table(headers, rows)
         yield ""
     if comparison.outputs:
-        yield format_table(["output", "result"], [[o.path, o.result] for o in comparison.outputs])
+        rows = [[show_path(each.path), each.result] for each in comparison.outputs]
+        yield format_table(["output", "result"], rows)
         yield ""
 
 
