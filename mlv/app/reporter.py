@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 
@@ -14,6 +15,9 @@ class Reporter(Protocol):
     def warn(self, text: str, *, hint: str | None = None) -> None:
         """Take something that the person should look into."""
 
+    def working(self, what: str) -> AbstractContextManager[None]:
+        """Take what the block does, which may take long."""
+
 
 class SilentReporter:
     """Says nothing."""
@@ -23,3 +27,7 @@ class SilentReporter:
 
     def warn(self, text: str, *, hint: str | None = None) -> None:
         """Do nothing."""
+
+    def working(self, _what: str) -> AbstractContextManager[None]:
+        """Do nothing."""
+        return nullcontext()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
@@ -13,6 +16,9 @@ from mlv.app.restore.change import finish_interrupted
 from mlv.app.workspace import Workspace, open_workspace
 from mlv.config import load_settings
 from mlv.errors import MissingFileError
+
+
+_PATIENCE_S = 1.0
 
 
 class TerminalReporter:
@@ -29,6 +35,20 @@ class TerminalReporter:
     def warn(self, text: str, *, hint: str | None = None) -> None:
         """Write a warning, quiet or not."""
         typer.echo(f"warning: {text}" + (f"\nhint: {hint}" if hint else ""), err=True)
+
+    @contextmanager
+    def working(self, what: str) -> Iterator[None]:
+        """Say on a terminal what takes so long, once it has taken a second."""
+        if self._quiet or not sys.stderr.isatty():
+            yield
+            return
+        timer = threading.Timer(_PATIENCE_S, self.note, args=(f"{what} ...",))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 def open_here(*, quiet: bool = False) -> Workspace:

@@ -37,7 +37,8 @@ def run_command(
         raise
     try:
         save_end(live.directory, end)
-        run = seal_run(workspace, live, end)
+        with reporter.working("storing the outputs"):
+            run = seal_run(workspace, live, end)
         publish_run(workspace, live, run, invocation)
     except MlvError as error:
         message = f"the command ended, but its record was not sealed: {error.message}"
