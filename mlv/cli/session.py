@@ -17,7 +17,6 @@ from mlv.app.workspace import Workspace, open_workspace
 from mlv.config import load_settings
 from mlv.errors import MissingFileError
 
-
 _PATIENCE_S = 1.0
 
 

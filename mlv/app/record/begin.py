@@ -95,8 +95,6 @@ def begin_run(workspace: Workspace, request: RunRequest, reporter: Reporter) -> 
     live = workspace.layout.live / run_id
     try:
         store_params_files(workspace, params)
-        with reporter.working("storing the inputs"):
-            inputs = fingerprint_inputs(workspace, request, earlier)
         start = RunStart(
             id=run_id,
             name=request.name or format_run_name(secrets.randbits(64), (r.name for r in earlier)),
@@ -111,7 +109,7 @@ def begin_run(workspace: Workspace, request: RunRequest, reporter: Reporter) -> 
             code=code,
             environment=record_environment(workspace, executable, request.directory),
             observed=request.observe,
-            inputs=inputs,
+            inputs=fingerprint_inputs(workspace, request, earlier),
             outputs=_known_files(workspace, request.outputs, now_ns),
             params=params,
             metrics_files=_known_files(workspace, _metrics_files(workspace, request), now_ns),

@@ -29,7 +29,8 @@ def run_command(
         RecordingFailedError: After it ran; what it wrote is safe, and the run can be
             sealed with `mlv recover`.
     """
-    live = begin_run(workspace, request, reporter)
+    with reporter.working("recording code and inputs"):
+        live = begin_run(workspace, request, reporter)
     try:
         end = execute_live(workspace, request, live)
     except CommandNotExecutableError:
@@ -37,7 +38,7 @@ def run_command(
         raise
     try:
         save_end(live.directory, end)
-        with reporter.working("storing the outputs"):
+        with reporter.working("recording outputs"):
             run = seal_run(workspace, live, end)
         publish_run(workspace, live, run, invocation)
     except MlvError as error:
