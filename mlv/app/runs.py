@@ -84,10 +84,15 @@ def is_going_on(live: Path, start: RunStart) -> bool | None:
     return True if True in signs else (None if None in signs else False)
 
 
-def find_run(workspace: Workspace, reference: str) -> Run:
+def find_run(workspace: Workspace, reference: str, *, among: KnownRuns | None = None) -> Run:
     """Return the run that a reference means; see `mlv.core.run_ref`.
 
     A Git revision means the newest run of that commit, or of that snapshot.
+
+    Args:
+        workspace: Where.
+        reference: What a person typed.
+        among: What `read_runs` returned, where the caller has it already.
 
     Raises:
         NoSuchRunError: None does.
@@ -95,10 +100,9 @@ def find_run(workspace: Workspace, reference: str) -> Run:
         NotPossibleError: The run is still going on, or was lost.
         CorruptDataError: Its record is damaged.
     """
-    found_runs = read_runs(workspace)
-    runs = found_runs.runs
-    _refuse_damaged(reference, found_runs)
-    known = RunSet(runs=runs, goals=workspace.settings.project.goals())
+    visible = read_runs(workspace) if among is None else among
+    _refuse_damaged(reference, visible)
+    known = RunSet(runs=visible.runs, goals=workspace.settings.project.goals())
     try:
         return resolve_run(reference, known)
     except NoSuchRunError:

@@ -51,6 +51,9 @@ def format_run_id(time_ms: int, randomness: bytes) -> RunId:
     Args:
         time_ms: Below 2**48.
         randomness: Exactly 10 bytes.
+
+    Raises:
+        ValueError: One of them is out of range.
     """
     if len(randomness) != _N_RANDOM_BYTES or not 0 <= time_ms < 1 << 48:
         message = "a run id takes 48 bits of time and 10 random bytes"

@@ -87,9 +87,9 @@ class ChangeWorktree(Record, frozen=True, kw_only=True, tag_field="kind", tag="c
     """Files of the worktree were replaced.
 
     Attributes:
-        target: The run that they were set to; None when an undo set them.
         files: The `WorktreeChange` record.
         worktree: Which worktree: its path, as text for people and for a check.
+        target: The run that they were set to; None when an undo set them.
         saved: Git commit that holds the worktree as it was before.
     """
 
@@ -141,6 +141,11 @@ class LoggedOperation(msgspec.Struct, frozen=True, kw_only=True):
 
     id: Digest
     operation: Operation
+
+
+def effective_change(change: Change) -> EffectiveChange:
+    """Return what a change does, which for an undo is the inverse of what it takes back."""
+    return change.inverse if isinstance(change, Undo) else change
 
 
 def next_time(last: HybridTime | None, wall_ms: int) -> HybridTime:

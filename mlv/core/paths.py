@@ -10,6 +10,7 @@ Source: docs/reference/store-format.md, "Names".
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import NewType
 
@@ -50,6 +51,29 @@ def unescape_name(text: str) -> bytes:
         position = match.end()
     parts.append(text[position:].encode())
     return b"".join(parts)
+
+
+def parents_of(path: RepoPath) -> tuple[RepoPath, ...]:
+    """Return the directories above a path inside the repository, outermost first.
+
+    >>> parents_of(RepoPath("data/raw/a.csv"))
+    ('data', 'data/raw')
+    """
+    *parents, _ = itertools.accumulate(path.split("/"), "{}/{}".format)
+    return tuple(RepoPath(parent) for parent in parents)
+
+
+def is_below(path: RepoPath, directory: RepoPath) -> bool:
+    """Tell whether a path is that of a directory, or of something in it.
+
+    >>> is_below(RepoPath("data/a"), RepoPath("data"))
+    True
+    >>> is_below(RepoPath("data.csv"), RepoPath("data"))
+    False
+    """
+    if directory == ".":
+        return not path.startswith("/")
+    return path == directory or path.startswith(f"{directory}/")
 
 
 def _escape_character(match: re.Match[str]) -> str:

@@ -30,6 +30,10 @@ RunKind = Literal["run", "reproduction"]
 Goal = Literal["minimize", "maximize"]
 
 
+API = "api"
+"""Source of params and metrics that came through the Python API instead of a file."""
+
+
 def first_schema() -> Literal[1]:
     """Return 1, as a factory: a plain default would be left out of the record."""
     return 1

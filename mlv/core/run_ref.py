@@ -106,14 +106,13 @@ def _resolve_worst(metric: str, known: RunSet) -> Run:
 
 
 def _resolve_extreme(metric: str, known: RunSet, *, best: bool) -> Run:
-    values = {
-        run.id: number_of(run.metrics[metric].value)
-        for run in known.originals
-        if metric in run.metrics
-    }
-    comparable = {run_id: value for run_id, value in values.items() if not math.isnan(value)}
+    def value_of(run: Run) -> float:
+        return number_of(run.metrics[metric].value)
+
+    runs = known.originals
+    comparable = [run for run in runs if metric in run.metrics and not math.isnan(value_of(run))]
     if not comparable:
-        names = sorted({name for run in known.originals for name in run.metrics})
+        names = sorted({name for run in runs for name in run.metrics})
         message = f"no run has a value of the metric {metric!r}"
         raise NoSuchRunError(message, hint=_nearest(metric, names) or "list runs with `mlv log`")
     goal = known.goals.get(metric) or guess_goal(metric)
@@ -122,8 +121,7 @@ def _resolve_extreme(metric: str, known: RunSet, *, best: bool) -> Run:
         hint = f"say so in mlv.yaml: metrics: {{{metric}: {{goal: maximize}}}}"
         raise UsageError(message, hint=hint)
     choose = max if (goal == "maximize") == best else min
-    chosen = choose(comparable, key=lambda run_id: comparable[run_id])
-    return next(run for run in known.runs if run.id == chosen)
+    return choose(comparable, key=value_of)
 
 
 def _only(text: str, found: Sequence[Run], known: RunSet) -> Run:

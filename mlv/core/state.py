@@ -8,7 +8,14 @@ import msgspec
 
 from mlv.core.digest import Digest
 from mlv.core.ids import RunId
-from mlv.core.operation import Change, HideRun, LoggedOperation, PublishRun, Undo
+from mlv.core.operation import (
+    EffectiveChange,
+    HideRun,
+    LoggedOperation,
+    PublishRun,
+    Undo,
+    effective_change,
+)
 from mlv.core.run import Content
 
 
@@ -25,25 +32,30 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def reduce_operations(operations: Iterable[LoggedOperation]) -> State:
-    """Return the state that `operations` amount to, in whatever order they come.
-
-    They are applied by hybrid time, then clone, then digest, so that every
-    clone that knows the same operations sees the same state.
-    """
-    ordered = sorted(operations, key=_order)
+    """Return the state that `operations` amount to, in whatever order they come."""
+    ordered = sort_operations(operations)
     runs: dict[RunId, Content] = {}
     for logged in ordered:
-        change = logged.operation.change
-        _apply(change.inverse if isinstance(change, Undo) else change, runs)
+        _apply(effective_change(logged.operation.change), runs)
     return State(runs=runs, undone=_find_undone(ordered))
+
+
+def sort_operations(operations: Iterable[LoggedOperation]) -> tuple[LoggedOperation, ...]:
+    """Return operations oldest first: by hybrid time, then clone, then digest.
+
+    So every clone that knows the same operations sees the same state.
+    """
+    return tuple(sorted(operations, key=_order))
 
 
 def find_undoable(operations: Iterable[LoggedOperation], state: State) -> LoggedOperation | None:
     """Return the newest operation that is neither an undo nor undone already."""
-    for logged in sorted(operations, key=_order, reverse=True):
-        if not isinstance(logged.operation.change, Undo) and logged.id not in state.undone:
-            return logged
-    return None
+    undoable = (
+        logged
+        for logged in operations
+        if not isinstance(logged.operation.change, Undo) and logged.id not in state.undone
+    )
+    return max(undoable, key=_order, default=None)
 
 
 def _find_undone(ordered: Sequence[LoggedOperation]) -> frozenset[Digest]:
@@ -56,7 +68,7 @@ def _find_undone(ordered: Sequence[LoggedOperation]) -> frozenset[Digest]:
     return frozenset(undone)
 
 
-def _apply(change: Change, runs: dict[RunId, Content]) -> None:
+def _apply(change: EffectiveChange, runs: dict[RunId, Content]) -> None:
     if isinstance(change, PublishRun):
         runs[change.run] = change.record
     elif isinstance(change, HideRun):

@@ -44,8 +44,13 @@ class Layout:
         return self.objects / digest[:2] / digest[2:]
 
     def read_clone_id(self) -> str:
-        """Return the id of this clone."""
-        return (self.root / "clone").read_text().strip()
+        """Return the id of this clone.
+
+        Raises:
+            StorageError: It cannot be read.
+        """
+        with storage_errors("read the id of this clone"):
+            return (self.root / "clone").read_text().strip()
 
 
 def create_store(root: Path, *, clone_id: str) -> Layout:

@@ -22,16 +22,21 @@ def exclusive_lock(path: Path, *, purpose: str) -> Iterator[None]:
 
     Raises:
         LockedError: Another process holds it.
-        StorageError: The file cannot be made.
+        StorageError: The file cannot be made, or the file system has no locks.
     """
     with storage_errors("lock the store"):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            message = f"another mlv process is {purpose}"
-            raise LockedError(message, hint="wait until it has ended, then try again") from error
+        with storage_errors("lock the store"):
+            _lock(descriptor, purpose)
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, purpose: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        message = f"another mlv process is {purpose}"
+        raise LockedError(message, hint="wait until it has ended, then try again") from error

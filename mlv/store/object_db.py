@@ -91,7 +91,7 @@ class LocalObjectDB(ObjectDB):
         except FileNotFoundError:
             return False
         if size_bytes is None:
-            return found > 0 or oid == blake3().hexdigest()
+            return found > 0 or oid == digest_of(b"")
         return found == size_bytes
 
     def oids_exist(

@@ -10,24 +10,22 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 from blake3 import blake3
 
-from mlv.core.canonical import decode_record, encode_record
+from mlv.core.canonical import RecordT, decode_record, encode_record
 from mlv.core.run import Content
 from mlv.core.tree import Fingerprint, TreeEntry, decode_tree
 from mlv.errors import CorruptDataError, MissingObjectError
 from mlv.store.failures import storage_error, storage_errors
 from mlv.store.layout import Layout
-from mlv.store.stable_read import read_stable
+from mlv.store.stable_read import hash_file, read_stable
 from mlv.store.stat_cache import StatCache
 
 if TYPE_CHECKING:
     from mlv.store.object_db import LocalObjectDB
-
-RecordT = TypeVar("RecordT", bound=msgspec.Struct)
 
 _BLOCK = 1 << 20
 
@@ -176,7 +174,21 @@ class ObjectWriter:
         self._cache.add(path, content)
         return content
 
+    def hash_file(self, path: Path) -> Content:
+        """Return digest and size of a file without storing it.
 
-def content_of(fingerprint: Fingerprint) -> Content:
-    """Return the object that a fingerprint names."""
-    return Content(digest=fingerprint.digest, size_bytes=fingerprint.size_bytes)
+        A file that did not change since it was stored or hashed last is not read again.
+
+        Raises:
+            FileChangedError, UnreadableFileError, OSError: As `add_file`.
+        """
+        known = self._cache.find(path)
+        if known is None:
+            known = hash_file(path)
+            self._cache.add(path, known)
+        return known
+
+
+def content_of(named: Fingerprint | TreeEntry) -> Content:
+    """Return the object that a fingerprint, or an entry of a directory, names."""
+    return Content(digest=named.digest, size_bytes=named.size_bytes)

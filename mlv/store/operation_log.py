@@ -60,7 +60,8 @@ class OperationLog:
             chain = _read_chain(path, data)
             whole = data.rfind(b"\n") + 1
             os.ftruncate(descriptor, whole)
-            encoded = encode_record(build(chain[-1] if chain else None))
+            operation = build(chain[-1] if chain else None)
+            encoded = encode_record(operation)
             digest = digest_of(encoded)
             try:
                 write_all(descriptor, f"{digest} ".encode() + encoded + b"\n")
@@ -70,7 +71,7 @@ class OperationLog:
             except OSError:
                 os.ftruncate(descriptor, whole)
                 raise
-        return LoggedOperation(id=digest, operation=decode_record(encoded, Operation))
+        return LoggedOperation(id=digest, operation=operation)
 
 
 def _read_chain(path: Path, data: bytes) -> list[LoggedOperation]:
@@ -83,7 +84,7 @@ def _read_chain(path: Path, data: bytes) -> list[LoggedOperation]:
             raise _damaged(path, number, "it does not follow the line before it")
         chain.append(logged)
     if _is_whole(unfinished[:-1]):
-        # A line that was cut short is not longer than itself.
+        # A crash cuts a line short; it does not put another byte in place of the newline.
         raise _damaged(path, len(lines) + 1, "its end is wrong")
     return chain
 
@@ -94,13 +95,14 @@ def _is_whole(line: bytes) -> bool:
 
 
 def _parse_line(path: Path, number: int, line: bytes) -> LoggedOperation:
-    encoded = line[_DIGEST_LENGTH + 1 :]
     if not _is_whole(line):
         raise _damaged(path, number, "its digest is wrong")
+    digest = Digest(line[:_DIGEST_LENGTH].decode())
     try:
-        return LoggedOperation(id=digest_of(encoded), operation=decode_record(encoded, Operation))
+        operation = decode_record(line[_DIGEST_LENGTH + 1 :], Operation)
     except ValueError as error:
         raise _damaged(path, number, str(error)) from error
+    return LoggedOperation(id=digest, operation=operation)
 
 
 def _damaged(path: Path, number: int, reason: str) -> CorruptDataError:
@@ -128,8 +130,3 @@ def _read_all(descriptor: int) -> bytes:
             break
         data += block
     return data
-
-
-def short(digest: Digest) -> str:
-    """Return the first characters of an operation's digest, as people see it."""
-    return digest[:12]

@@ -8,10 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from blake3 import blake3
+
+from mlv.core.digest import Digest
 from mlv.core.run import Content
 from mlv.errors import FileChangedError, UnreadableFileError
 
+RACY_NS = 2_000_000_000
+"""A file touched less than this before it was looked at may change again unseen.
+
+Source: Git, Documentation/technical/racy-git.txt.
+"""
+
 _N_TRIES = 3
+_BLOCK = 1 << 20
 
 
 def read_stable(path: Path, consume: Callable[[BinaryIO], Content]) -> Content:
@@ -38,6 +48,24 @@ def read_stable(path: Path, consume: Callable[[BinaryIO], Content]) -> Content:
             return content
     message = f"{str(path)!r} changed while it was being read"
     raise FileChangedError(message, hint="wait until nobody writes to it any more")
+
+
+def hash_file(path: Path) -> Content:
+    """Return digest and size of a regular file, as it was at one moment.
+
+    Raises:
+        FileChangedError, UnreadableFileError, OSError: As `read_stable`.
+    """
+    return read_stable(path, _hash)
+
+
+def _hash(file: BinaryIO) -> Content:
+    hasher = blake3()
+    size_bytes = 0
+    while block := file.read(_BLOCK):
+        hasher.update(block)
+        size_bytes += len(block)
+    return Content(digest=Digest(hasher.hexdigest()), size_bytes=size_bytes)
 
 
 def _open(path: str, flags: int) -> int:

@@ -4,8 +4,6 @@ An entry counts while device, inode, size, mtime, ctime and mode of the file are
 they were, and only if the newest of its times was at least two seconds old when the
 entry was made: a file that was touched later may change again within the same tick of
 the clock. The cache is a convenience; it may be deleted at any time.
-
-Source: Git, Documentation/technical/racy-git.txt.
 """
 
 from __future__ import annotations
@@ -19,8 +17,8 @@ from pathlib import Path
 
 from mlv.core.digest import parse_digest
 from mlv.core.run import Content
+from mlv.store.stable_read import RACY_NS
 
-_RACY_NS = 2_000_000_000
 _BUSY_TIMEOUT_S = 5.0
 _STATE = ("device", "inode", "size", "mtime_ns", "ctime_ns", "mode")
 _CREATE = f"""CREATE TABLE IF NOT EXISTS files (
@@ -58,7 +56,7 @@ class StatCache:
         A change since it was read made the file too young.
         """
         found = path.stat()
-        is_racy = max(found.st_mtime_ns, found.st_ctime_ns) > time.time_ns() - _RACY_NS
+        is_racy = max(found.st_mtime_ns, found.st_ctime_ns) > time.time_ns() - RACY_NS
         if not is_racy and found.st_size == content.size_bytes:
             self._added.append((*_key(path, found), content.digest))
 

@@ -39,8 +39,7 @@ def _list_tree(objects: ObjectStore, tree: Content, path: RepoPath) -> dict[Repo
     for entry in objects.read_tree(tree):
         inner = RepoPath(f"{path}/{entry.name}" if path != "." else entry.name)
         if entry.kind == "dir":
-            content = Content(digest=entry.digest, size_bytes=entry.size_bytes)
-            files |= _list_tree(objects, content, inner)
+            files |= _list_tree(objects, content_of(entry), inner)
         else:
             files[inner] = entry
     return files

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
-from blake3 import blake3
-
-from mlv.core.digest import Digest, digest_of
+from mlv.core.digest import digest_of
 from mlv.core.paths import escape_name
 from mlv.core.run import Content
 from mlv.core.tree import EntryKind, Fingerprint, TreeEntry, encode_tree
-from mlv.errors import FileChangedError, MissingFileError, MlvError, UnreadableFileError
-from mlv.store.stable_read import read_stable
+from mlv.errors import FileChangedError, MissingFileError, UnreadableFileError
+from mlv.store.objects import ObjectWriter
+from mlv.store.stable_read import hash_file
 
-_BLOCK = 1 << 20
-_SKIPPED_NAMES = frozenset((".git", ".mlv"))
+SKIPPED_NAMES = frozenset((".git", ".mlv"))
+"""What is never part of a directory's content."""
 
 
 class Sink(Protocol):
@@ -43,7 +43,22 @@ class HashOnly:
         Raises:
             FileChangedError: It changed each time while it was being read.
         """
-        return read_stable(path, _hash)
+        return hash_file(path)
+
+
+class HashCached(HashOnly):
+    """A sink that keeps nothing, and reads no file again that did not change since the last time.
+
+    Args:
+        objects: Of the transaction in which the sink is used.
+    """
+
+    def __init__(self, objects: ObjectWriter) -> None:
+        self._objects = objects
+
+    def add_file(self, path: Path) -> Content:
+        """Return digest and size of a file, as `HashOnly` does."""
+        return self._objects.hash_file(path)
 
 
 def fingerprint(path: Path, sink: Sink) -> Fingerprint:
@@ -76,19 +91,15 @@ def fingerprint(path: Path, sink: Sink) -> Fingerprint:
 
 
 def find_fingerprint(path: Path, sink: Sink) -> Fingerprint | None:
-    """Return what is at `path`, None when there is nothing that could be stored."""
+    """Return what is at `path`, None when there is nothing.
+
+    Raises:
+        UnreadableFileError, FileChangedError: As `fingerprint`.
+    """
     try:
         return fingerprint(path, sink)
     except MissingFileError:
         return None
-
-
-def fingerprint_problem(path: Path, sink: Sink) -> tuple[Fingerprint | None, str | None]:
-    """Return what is at `path`, or why that cannot be told."""
-    try:
-        return fingerprint(path, sink), None
-    except MlvError as error:
-        return None, error.message
 
 
 def _fingerprint(path: Path, sink: Sink) -> Fingerprint | None:
@@ -103,47 +114,36 @@ def _fingerprint(path: Path, sink: Sink) -> Fingerprint | None:
 
 
 def _fingerprint_directory(path: Path, sink: Sink) -> Fingerprint:
-    entries = []
-    n_files = total_bytes = 0
-    with os.scandir(path) as found:
-        names = sorted(entry.name for entry in found if entry.name not in _SKIPPED_NAMES)
-    for name in names:
-        inner = _fingerprint(path / name, sink)
-        if inner is None:
-            continue
-        entries.append(
-            TreeEntry(
-                name=escape_name(os.fsencode(name)),
-                kind=inner.kind,
-                digest=inner.digest,
-                size_bytes=inner.size_bytes,
-            )
-        )
-        n_files += inner.n_files
-        total_bytes += inner.content_bytes
-    try:
-        tree = encode_tree(entries)
-    except ValueError as error:
-        message = f"the directory {str(path)!r} cannot be stored: {error}"
-        raise UnreadableFileError(message) from error
-    content = sink.add_bytes(tree)
+    inner: dict[str, Fingerprint] = {}
+    for name in sorted(each.name for each in path.iterdir()):
+        if name not in SKIPPED_NAMES and (found := _fingerprint(path / name, sink)) is not None:
+            inner[name] = found
+    content = sink.add_bytes(_encode_directory(path, inner))
     return Fingerprint(
         kind="dir",
         digest=content.digest,
         size_bytes=content.size_bytes,
-        n_files=n_files,
-        total_bytes=total_bytes,
+        n_files=sum(each.n_files for each in inner.values()),
+        total_bytes=sum(each.content_bytes for each in inner.values()),
     )
+
+
+def _encode_directory(path: Path, inner: Mapping[str, Fingerprint]) -> bytes:
+    entries = (
+        TreeEntry(
+            name=escape_name(os.fsencode(name)),
+            kind=each.kind,
+            digest=each.digest,
+            size_bytes=each.size_bytes,
+        )
+        for name, each in inner.items()
+    )
+    try:
+        return encode_tree(entries)
+    except ValueError as error:
+        message = f"the directory {str(path)!r} cannot be stored: {error}"
+        raise UnreadableFileError(message) from error
 
 
 def _of(kind: EntryKind, content: Content) -> Fingerprint:
     return Fingerprint(kind=kind, digest=content.digest, size_bytes=content.size_bytes)
-
-
-def _hash(file: BinaryIO) -> Content:
-    hasher = blake3()
-    size_bytes = 0
-    while block := file.read(_BLOCK):
-        hasher.update(block)
-        size_bytes += len(block)
-    return Content(digest=Digest(hasher.hexdigest()), size_bytes=size_bytes)

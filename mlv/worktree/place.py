@@ -70,11 +70,7 @@ def place(
             else:
                 usual = _EXEC_MODE if kind == "exec" else _FILE_MODE
                 with _created(temporary, directory) as descriptor:
-                    for block in blocks:
-                        write_all(descriptor, block)
-                    os.fchmod(descriptor, usual if mode is None else mode)
-                    if durability == "durable":
-                        os.fdatasync(descriptor)
+                    _fill(descriptor, blocks, usual if mode is None else mode, durability)
             os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
         except BaseException:
             _unlink(temporary, directory)
@@ -163,6 +159,14 @@ def _created(name: bytes, directory: int) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _fill(descriptor: int, blocks: Iterable[bytes], mode: int, durability: Durability) -> None:
+    for block in blocks:
+        write_all(descriptor, block)
+    os.fchmod(descriptor, mode)
+    if durability == "durable":
+        os.fdatasync(descriptor)
 
 
 def _unlink(name: bytes, directory: int) -> None:

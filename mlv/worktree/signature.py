@@ -10,11 +10,8 @@ from pathlib import Path
 import msgspec
 from blake3 import blake3
 
-_RACY_NS = 2_000_000_000
-"""A file touched less than this before it was looked at may change again unseen.
-
-Source: Git, Documentation/technical/racy-git.txt.
-"""
+from mlv.store.stable_read import RACY_NS
+from mlv.worktree.fingerprint import SKIPPED_NAMES
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,11 +29,14 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
 
     def proves_unchanged(self, later: Signature) -> bool:
         """Tell whether nothing can have changed between this moment and `later`."""
-        return self.value == later.value and self.newest_ns < self.taken_ns - _RACY_NS
+        return self.value == later.value and self.newest_ns < self.taken_ns - RACY_NS
 
 
 def read_signature(path: Path, *, now_ns: int) -> Signature:
-    """Return the signature of a file or directory; one of nothing when it is not there."""
+    """Return the signature of a file or directory; one of nothing when it is not there.
+
+    It covers what `fingerprint` covers, as far as that may be looked at.
+    """
     hasher = blake3()
     newest_ns = 0
     for name, found in _walk(path):
@@ -64,7 +64,10 @@ def _walk(path: Path) -> Iterator[tuple[str, os.stat_result]]:
     yield str(path), found
     if not stat.S_ISDIR(found.st_mode):
         return
-    with os.scandir(path) as entries:
-        inner = sorted(entries, key=lambda entry: entry.name)
-    for entry in inner:
-        yield from _walk(Path(entry.path))
+    try:
+        names = sorted(each.name for each in path.iterdir())
+    except OSError:
+        return
+    for name in names:
+        if name not in SKIPPED_NAMES:
+            yield from _walk(path / name)

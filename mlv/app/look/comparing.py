@@ -6,7 +6,7 @@ import msgspec
 
 from mlv.app.look.present import describe_worktree
 from mlv.app.look.showing import read_environment
-from mlv.app.runs import find_run
+from mlv.app.runs import find_run, read_runs
 from mlv.app.workspace import Workspace
 from mlv.core.paths import RepoPath
 from mlv.core.run import Run
@@ -40,11 +40,13 @@ def compare_runs(
         NoSuchRunError, AmbiguousRunError: Of a reference.
         CorruptDataError: A record or a tree is damaged.
     """
-    old = find_run(workspace, old_reference)
+    known = read_runs(workspace)
+    old = find_run(workspace, old_reference, among=known)
     if new_reference is None:
-        with describe_worktree(workspace, old) as now:
+        with describe_worktree(workspace, old, known.runs) as now:
             return _complete(workspace, old, now, patch=patch)
-    return _complete(workspace, old, find_run(workspace, new_reference), patch=patch)
+    new = find_run(workspace, new_reference, among=known)
+    return _complete(workspace, old, new, patch=patch)
 
 
 def _complete(workspace: Workspace, old: Run, new: Run, *, patch: bool) -> RunDiff:

@@ -13,11 +13,16 @@ if TYPE_CHECKING:
 
 
 def runs_frame(workspace: Workspace, *, sort: str | None, limit: int | None) -> pd.DataFrame:
-    """Return the runs that are not reproductions, newest first, or as `sort` says.
+    """Return the runs that are not reproductions, one a row; damaged records are left out.
+
+    Args:
+        workspace: Where.
+        sort: Column to sort by, ascending, or descending after a `-`; None for newest first.
+        limit: How many rows at most, after sorting; None for all.
 
     Raises:
         UsageError: There is no such column to sort by.
-        CorruptDataError: A record is damaged.
+        CorruptDataError: The operation log is damaged.
     """
     import pandas as pd
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
-from mlv.app.runs import load_unsealed, read_runs
+from mlv.app.runs import UnsealedRun, load_unsealed, read_runs
 from mlv.app.workspace import Workspace
 from mlv.core.ids import RunId, shorten_ids
 from mlv.core.params import ParamValue, flatten_params
-from mlv.core.run import Run, RunKind
+from mlv.core.run import ParamSource, Run, RunKind
 from mlv.core.scalars import number_of
 
 
@@ -75,27 +75,9 @@ def list_runs(workspace: Workspace, *, limit: int | None, reproductions: bool) -
     known_runs = read_runs(workspace)
     sealed = known_runs.runs
     short = shorten_ids([run.id for run in sealed] + [each.start.id for each in unsealed])
-    lines = [_line(run, short) for run in sealed]
     known = {run.id for run in sealed}
-    for each in unsealed:
-        start = each.start
-        if start.id not in known:
-            lines.append(
-                ListedRun(
-                    id=start.id,
-                    short_id=short[start.id],
-                    name=start.name,
-                    kind=start.kind,
-                    status="lost" if each.alive is False else "running",
-                    started_at=start.started_at,
-                    duration_s=None,
-                    code=start.code.commit or None,
-                    dirty=start.code.dirty,
-                    tags=start.tags,
-                    params={name: p.value for name, p in flatten_params(start.params).items()},
-                    metrics={},
-                )
-            )
+    lines = [_line(run, short) for run in sealed]
+    lines += [_unsealed_line(each, short) for each in unsealed if each.start.id not in known]
     lines.sort(key=lambda line: line.id, reverse=True)
     wanted = [line for line in lines if reproductions or line.kind == "run"]
     shown = wanted[:limit]
@@ -109,7 +91,7 @@ def list_runs(workspace: Workspace, *, limit: int | None, reproductions: bool) -
     )
 
 
-def _line(run: Run, short: dict[RunId, str]) -> ListedRun:
+def _line(run: Run, short: Mapping[RunId, str]) -> ListedRun:
     return ListedRun(
         id=run.id,
         short_id=short[run.id],
@@ -121,19 +103,38 @@ def _line(run: Run, short: dict[RunId, str]) -> ListedRun:
         code=run.code.commit or None,
         dirty=run.code.dirty,
         tags=run.tags,
-        params={name: param.value for name, param in flatten_params(run.params).items()},
+        params=_params(run.params),
         metrics={name: number_of(metric.value) for name, metric in run.metrics.items()},
     )
 
 
-def _differing(lines: Sequence[ListedRun]) -> Iterable[str]:
-    names = sorted({name for line in lines for name in line.params})
-    for name in names:
+def _unsealed_line(unsealed: UnsealedRun, short: Mapping[RunId, str]) -> ListedRun:
+    start = unsealed.start
+    return ListedRun(
+        id=start.id,
+        short_id=short[start.id],
+        name=start.name,
+        kind=start.kind,
+        status="lost" if unsealed.alive is False else "running",
+        started_at=start.started_at,
+        duration_s=None,
+        code=start.code.commit or None,
+        dirty=start.code.dirty,
+        tags=start.tags,
+        params=_params(start.params),
+        metrics={},
+    )
+
+
+def _params(sources: Iterable[ParamSource]) -> dict[str, ParamValue]:
+    return {name: param.value for name, param in flatten_params(sources).items()}
+
+
+def _differing(lines: Sequence[ListedRun]) -> Iterator[str]:
+    for name in sorted({name for line in lines for name in line.params}):
         values = {
-            msgspec.json.encode(line.params.get(name, msgspec.UNSET))
+            msgspec.json.encode(line.params[name]) if name in line.params else None
             for line in lines
-            if name in line.params
         }
-        absent = any(name not in line.params for line in lines)
-        if len(values) > 1 or (values and absent):
+        if len(values) > 1:
             yield name

@@ -9,7 +9,7 @@ import msgspec
 from mlv.app.workspace import Workspace
 from mlv.core.operation import Change, ChangeWorktree, HideRun, LoggedOperation, PublishRun
 from mlv.core.run import Content, Run
-from mlv.core.state import reduce_operations
+from mlv.core.state import reduce_operations, sort_operations
 from mlv.errors import CorruptDataError, MissingObjectError
 
 
@@ -29,7 +29,7 @@ def list_operations(workspace: Workspace, *, limit: int | None) -> tuple[ListedO
     """
     operations = workspace.operations.read()
     undone = reduce_operations(operations).undone
-    newest = sorted(operations, key=lambda logged: logged.operation.time, reverse=True)
+    newest = sort_operations(operations)[::-1]
     return tuple(
         ListedOperation(
             logged=logged,

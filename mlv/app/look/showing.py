@@ -26,8 +26,9 @@ def show_run(workspace: Workspace, reference: str) -> ShownRun:
         NoSuchRunError, AmbiguousRunError: Of the reference.
         CorruptDataError: The record is damaged.
     """
-    run = find_run(workspace, reference)
-    short = shorten_ids(each.id for each in read_runs(workspace).runs)
+    known = read_runs(workspace)
+    run = find_run(workspace, reference, among=known)
+    short = shorten_ids(each.id for each in known.runs)
     environment = read_environment(workspace, run.environment)
     return ShownRun(run=run, short_id=short.get(run.id, run.id), environment=environment)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mlv.app.record.earlier_outputs import find_earlier_outputs
 from mlv.app.reporter import Reporter
@@ -11,7 +11,6 @@ from mlv.core.ids import RunId
 from mlv.core.paths import RepoPath
 from mlv.core.run import Code, LeftOut, Run
 from mlv.core.tree import Fingerprint
-from mlv.git.selection import LeftOut as GitLeftOut
 from mlv.git.snapshot import take_snapshot
 from mlv.worktree.fingerprint import fingerprint
 from mlv.worktree.paths import os_path
@@ -51,7 +50,17 @@ def record_code(
         when=now_ns // 1_000_000_000,
         exclude=tuple(outputs),
     )
-    left_out = tuple(_keep_left_out(workspace, each, outputs) for each in snapshot.left_out)
+    large = [each.path for each in snapshot.left_out if each.reason == "large"]
+    kept_files = {**outputs, **_store_large(workspace, large)}
+    left_out = tuple(
+        LeftOut(
+            path=each.path,
+            size_bytes=each.size_bytes,
+            reason=EARLIER_OUTPUT if each.path in outputs else each.reason,
+            fingerprint=kept_files.get(each.path),
+        )
+        for each in snapshot.left_out
+    )
     for each in left_out:
         if each.reason != EARLIER_OUTPUT:
             kept = "kept in the store instead" if each.fingerprint else "not recorded"
@@ -68,14 +77,8 @@ def record_code(
     )
 
 
-def _keep_left_out(
-    workspace: Workspace, left_out: GitLeftOut, outputs: dict[RepoPath, Fingerprint]
-) -> LeftOut:
-    kept = outputs.get(left_out.path)
-    reason = left_out.reason if kept is None else EARLIER_OUTPUT
-    if left_out.reason == "large":
-        with workspace.objects.transaction() as objects:
-            kept = fingerprint(os_path(workspace.root, left_out.path), objects)
-    return LeftOut(
-        path=left_out.path, size_bytes=left_out.size_bytes, reason=reason, fingerprint=kept
-    )
+def _store_large(workspace: Workspace, paths: Sequence[RepoPath]) -> dict[RepoPath, Fingerprint]:
+    if not paths:
+        return {}
+    with workspace.objects.transaction() as objects:
+        return {path: fingerprint(os_path(workspace.root, path), objects) for path in paths}

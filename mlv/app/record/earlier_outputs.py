@@ -8,7 +8,7 @@ from mlv.app.workspace import Workspace
 from mlv.core.paths import RepoPath
 from mlv.core.run import Run
 from mlv.core.tree import Fingerprint
-from mlv.worktree.fingerprint import HashOnly, find_fingerprint
+from mlv.worktree.fingerprint import HashCached, find_fingerprint
 from mlv.worktree.paths import is_inside, os_path
 
 
@@ -27,11 +27,10 @@ def find_earlier_outputs(workspace: Workspace, runs: Iterable[Run]) -> dict[Repo
     if not there:
         return {}
     known_to_git = workspace.git.tracked(there).keys() | workspace.git.ignored(there)
-    outputs = {}
-    for path in there:
-        if path in known_to_git:
-            continue
-        found = find_fingerprint(os_path(workspace.root, path), HashOnly())
-        if found is not None and found in recorded[path]:
-            outputs[path] = found
-    return outputs
+    untracked = [path for path in there if path not in known_to_git]
+    if not untracked:
+        return {}
+    with workspace.objects.transaction() as objects:
+        sink = HashCached(objects)
+        found = {path: find_fingerprint(os_path(workspace.root, path), sink) for path in untracked}
+    return {path: each for path, each in found.items() if each and each in recorded[path]}

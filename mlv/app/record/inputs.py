@@ -12,8 +12,9 @@ from mlv.capture.observe import FileSignature
 from mlv.core.paths import RepoPath
 from mlv.core.run import Input, Source
 from mlv.core.tree import Fingerprint
-from mlv.errors import MlvError
-from mlv.worktree.fingerprint import HashOnly, find_fingerprint, fingerprint
+from mlv.errors import FileChangedError, MissingFileError, UnreadableFileError
+from mlv.store.objects import ObjectWriter
+from mlv.worktree.fingerprint import HashOnly, Sink, fingerprint
 from mlv.worktree.paths import real_path
 from mlv.worktree.signature import read_signature
 
@@ -36,9 +37,10 @@ def seal_inputs(
         if known.source == "declared" or known.path in seen.reads
     ]
     known_paths = {each.path for each in inputs}
-    for path, signature in seen.reads.items():
-        if path not in known_paths:
-            inputs.append(_look_late(workspace, start, path, signature))
+    late = {path: opened for path, opened in seen.reads.items() if path not in known_paths}
+    if late:
+        with workspace.objects.transaction() as objects:
+            inputs += [_look_late(workspace, objects, start, *each) for each in late.items()]
     inputs.sort(key=lambda each: each.path)
     problems = tuple(_describe(each, seen) for each in inputs if each.changed)
     return tuple(inputs), problems
@@ -52,7 +54,7 @@ def _look_again(workspace: Workspace, known: KnownInput, seen: Seen) -> Input:
     after: Fingerprint | None = known.fingerprint
     now = read_signature(place, now_ns=time.time_ns())
     if not known.signature.proves_unchanged(now):
-        after = find_fingerprint(place, HashOnly())
+        after = _find_readable(place, HashOnly())
     changed = after != known.fingerprint
     return Input(
         path=known.path,
@@ -65,17 +67,19 @@ def _look_again(workspace: Workspace, known: KnownInput, seen: Seen) -> Input:
 
 
 def _look_late(
-    workspace: Workspace, start: RunStart, path: RepoPath, opened: FileSignature
+    workspace: Workspace,
+    objects: ObjectWriter,
+    start: RunStart,
+    path: RepoPath,
+    opened: FileSignature,
 ) -> Input:
     place = real_path(workspace.root, path)
-    try:
-        with workspace.objects.transaction() as objects:
-            found = fingerprint(place, objects)
-    except MlvError:
+    found = _find_readable(place, objects)
+    if found is None:
         return Input(path=path, source="observed", fingerprint=None, changed=True, stored=False)
     if _is_still(place, opened):
         return Input(path=path, source="observed", fingerprint=found)
-    before = _find_in_snapshot(workspace, start, path, found)
+    before = _find_in_snapshot(workspace, objects, start, path, found)
     return Input(
         path=path,
         source="observed",
@@ -87,20 +91,34 @@ def _look_late(
 
 
 def _find_in_snapshot(
-    workspace: Workspace, start: RunStart, path: RepoPath, like: Fingerprint
+    workspace: Workspace,
+    objects: ObjectWriter,
+    start: RunStart,
+    path: RepoPath,
+    like: Fingerprint,
 ) -> Fingerprint | None:
     """Return what an untracked file held when the run began, if the snapshot has it."""
     snapshot = start.code.snapshot
     blob = workspace.git.blob_at([snapshot], [path]).get((snapshot, path))
     if blob is None:
         return None
-    with workspace.objects.transaction() as objects:
-        content = objects.add_bytes(workspace.git.read_worktree_file(path, blob))
+    content = objects.add_bytes(workspace.git.read_worktree_file(path, blob))
     return Fingerprint(kind=like.kind, digest=content.digest, size_bytes=content.size_bytes)
 
 
+def _find_readable(place: Path, sink: Sink) -> Fingerprint | None:
+    """Return what is at a place, None when that is gone, unreadable, or still being written."""
+    try:
+        return fingerprint(place, sink)
+    except (MissingFileError, UnreadableFileError, FileChangedError):
+        return None
+
+
 def _is_still(place: Path, opened: FileSignature) -> bool:
-    found = place.stat()
+    try:
+        found = place.stat()
+    except OSError:  # it was removed this moment
+        return False
     return (
         found.st_dev,
         found.st_ino,

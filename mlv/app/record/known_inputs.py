@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -11,8 +12,9 @@ from mlv.app.live_run import KnownInput
 from mlv.app.workspace import Workspace
 from mlv.core.paths import RepoPath
 from mlv.core.run import Run, Source
-from mlv.errors import MissingFileError
-from mlv.worktree.fingerprint import HashOnly, fingerprint
+from mlv.errors import FileChangedError, MissingFileError, UnreadableFileError
+from mlv.store.objects import ObjectWriter
+from mlv.worktree.fingerprint import HashCached, fingerprint
 from mlv.worktree.paths import is_inside, os_path, real_path, repo_path
 from mlv.worktree.signature import read_signature
 
@@ -56,36 +58,43 @@ def fingerprint_inputs(
     Inputs outside the repository are fingerprinted, but not stored.
 
     Raises:
-        FileChangedError: An input changed each time while it was being read.
+        MissingFileError, UnreadableFileError: A declared input vanished, or may not be read.
+        FileChangedError: A declared input changed each time while it was being read.
         StorageError: The disk is full, read-only or failing.
     """
-    declared = [repo_path(workspace.root, path) for path in request.inputs]
-    known = [_fingerprint(workspace, path, "declared") for path in dict.fromkeys(declared)]
-    if request.observe:
-        known += [
-            _fingerprint(workspace, path, "observed")
-            for path in _read_last_time(request, earlier)
-            if path not in declared and os_path(workspace.root, path).is_file()
-        ]
+    declared = dict.fromkeys(repo_path(workspace.root, path) for path in request.inputs)
+    expected = _read_last_time(request, earlier) if request.observe else ()
+    guessed = [
+        path
+        for path in expected
+        if path not in declared and os_path(workspace.root, path).is_file()
+    ]
+    if not declared and not guessed:
+        return ()
+    with workspace.objects.transaction() as objects:
+        known = [_fingerprint(workspace, objects, path, "declared") for path in declared]
+        for path in guessed:
+            # Without certainty that the command reads it again, it must not stop the run.
+            with suppress(MissingFileError, UnreadableFileError, FileChangedError):
+                known.append(_fingerprint(workspace, objects, path, "observed"))
     return tuple(known)
 
 
-def _read_last_time(request: InputsRequest, earlier: Iterable[Run]) -> list[RepoPath]:
+def _read_last_time(request: InputsRequest, earlier: Iterable[Run]) -> Sequence[RepoPath]:
+    """Return the inputs that the newest run of the same program and script was seen to read."""
     same = [run for run in earlier if run.command.argv[:2] == request.argv[:2] and run.observed]
     if not same:
-        return []
+        return ()
     return [each.path for each in same[-1].inputs if each.source != "declared"]
 
 
-def _fingerprint(workspace: Workspace, path: RepoPath, source: Source) -> KnownInput:
+def _fingerprint(
+    workspace: Workspace, objects: ObjectWriter, path: RepoPath, source: Source
+) -> KnownInput:
     place = real_path(workspace.root, path)
     signature = read_signature(place, now_ns=time.time_ns())
     stored = is_inside(path)
-    if stored:
-        with workspace.objects.transaction() as objects:
-            found = fingerprint(place, objects)
-    else:
-        found = fingerprint(place, HashOnly())
+    found = fingerprint(place, objects if stored else HashCached(objects))
     return KnownInput(
         path=path, source=source, fingerprint=found, signature=signature, stored=stored
     )

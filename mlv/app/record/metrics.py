@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
 from mlv.app.live_run import KnownFile, RunStart
-from mlv.app.record.seen import Seen
+from mlv.app.record.seen import Seen, has_changed
 from mlv.app.workspace import Workspace
 from mlv.capture.journal_reader import Journal, Points
 from mlv.capture.metrics_file import read_metrics_file
 from mlv.capture.series_file import encode_series
-from mlv.core.run import Content, Metric, Series
+from mlv.core.run import API, Content, Metric, Series
 from mlv.core.scalars import scalar_of
 from mlv.errors import UnreadableFileError
 from mlv.worktree.paths import os_path
-from mlv.worktree.signature import read_signature
-
-API = "api"
-"""Source of metrics and params that came through the Python API."""
 
 _INLINE_POINTS = 1_000
 """Series of a run that have no more points than this together stay in the record."""
@@ -60,17 +55,10 @@ def seal_metrics(
         except UnreadableFileError as error:
             problems.append(error.message)
             continue
-        metrics |= {
-            name: Metric(value=scalar_of(value), source=known.path)
-            for name, value in found.values.items()
-        }
+        metrics |= _from_values(found.values, known.path) | _from_series(found.series, known.path)
         points |= found.series
-        metrics |= {name: _summarize(each, known.path) for name, each in found.series.items()}
+    metrics |= _from_series(journal.series, API) | _from_values(journal.summary, API)
     points |= journal.series
-    metrics |= {name: _summarize(each, API) for name, each in journal.series.items()}
-    metrics |= {
-        name: Metric(value=scalar_of(value), source=API) for name, value in journal.summary.items()
-    }
     series, series_file = _store_series(workspace, points)
     return SealedMetrics(
         metrics=dict(sorted(metrics.items())),
@@ -81,11 +69,17 @@ def seal_metrics(
 
 
 def _was_written(workspace: Workspace, known: KnownFile, seen: Seen) -> bool:
-    place = os_path(workspace.root, known.path)
-    if not place.is_file():
+    if not os_path(workspace.root, known.path).is_file():
         return False
-    now = read_signature(place, now_ns=time.time_ns())
-    return known.path in seen.writes or now.value != known.signature.value
+    return known.path in seen.writes or has_changed(workspace, known)
+
+
+def _from_values(values: Mapping[str, float], source: str) -> dict[str, Metric]:
+    return {name: Metric(value=scalar_of(value), source=source) for name, value in values.items()}
+
+
+def _from_series(series: Mapping[str, Points], source: str) -> dict[str, Metric]:
+    return {name: _summarize(points, source) for name, points in series.items()}
 
 
 def _summarize(points: Points, source: str) -> Metric:
@@ -107,14 +101,10 @@ def _summarize(points: Points, source: str) -> Metric:
 def _store_series(
     workspace: Workspace, points: Mapping[str, Points]
 ) -> tuple[dict[str, Series], Content | None]:
-    if _count(points.values()) <= _INLINE_POINTS:
+    if sum(len(each.steps) for each in points.values()) <= _INLINE_POINTS:
         return {name: _inline(each) for name, each in sorted(points.items())}, None
     with workspace.objects.transaction() as objects:
         return {}, objects.add_bytes(encode_series(points))
-
-
-def _count(series: Iterable[Points]) -> int:
-    return sum(len(points.steps) for points in series)
 
 
 def _inline(points: Points) -> Series:

@@ -8,10 +8,9 @@ from pathlib import Path
 from mlv.app.live_run import RunStart
 from mlv.app.record.seen import Seen
 from mlv.app.workspace import Workspace
-from mlv.core.paths import RepoPath
+from mlv.core.paths import RepoPath, is_below
 from mlv.core.run import Output, Source
-from mlv.errors import MissingFileError
-from mlv.store.objects import ObjectWriter
+from mlv.errors import MissingFileError, UnreadableFileError
 from mlv.worktree.fingerprint import fingerprint
 from mlv.worktree.paths import real_path, repo_path
 
@@ -35,26 +34,22 @@ def seal_outputs(
     declared |= {repo_path(workspace.root, Path(path)) for path in artifacts}
     sources: dict[RepoPath, Source] = dict.fromkeys(declared, "declared")
     for path in seen.writes:
-        if not any(path.startswith(f"{each}/") for each in declared):
-            sources[path] = "both" if path in declared else "observed"
+        if path in declared:
+            sources[path] = "both"
+        elif not any(is_below(path, each) for each in declared):
+            sources[path] = "observed"
+    if not sources:
+        return (), ()
     outputs: list[Output] = []
     problems: list[str] = []
-    if sources:
-        with workspace.objects.transaction() as objects:
-            for path in sorted(sources):
-                found = _store(workspace, objects, path, sources[path])
-                if found is None:
-                    problems.append(f"output {path} was declared, but the command did not write it")
-                else:
-                    outputs.append(found)
+    with workspace.objects.transaction() as objects:
+        for path, source in sorted(sources.items()):
+            try:
+                found = fingerprint(real_path(workspace.root, path), objects)
+            except MissingFileError:
+                problems.append(f"output {path} was declared, but the command did not write it")
+            except UnreadableFileError as error:
+                problems.append(f"output {path} was not stored: {error.message}")
+            else:
+                outputs.append(Output(path=path, source=source, fingerprint=found))
     return tuple(outputs), tuple(problems)
-
-
-def _store(
-    workspace: Workspace, objects: ObjectWriter, path: RepoPath, source: Source
-) -> Output | None:
-    try:
-        found = fingerprint(real_path(workspace.root, path), objects)
-    except MissingFileError:
-        return None
-    return Output(path=path, source=source, fingerprint=found)

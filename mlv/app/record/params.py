@@ -90,11 +90,10 @@ def _parse_declared(directory: Path, text: str) -> tuple[Path, tuple[str, ...]]:
 
 def _read_file(workspace: Workspace, path: Path, keys: tuple[str, ...]) -> ParamSource:
     name = repo_path(workspace.root, path)
+    found = fingerprint(path, HashOnly())  # first: `store_params_files` sees a later change
     values = read_params_file(path, name)
     return ParamSource(
-        name=name,
-        values=_select(values, keys, name) if keys else values,
-        file=fingerprint(path, HashOnly()),
+        name=name, values=_select(values, keys, name) if keys else values, file=found
     )
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 
 import msgspec
 
-from mlv.app.live_run import LiveRun, RunStart
+from mlv.app.live_run import KnownFile, LiveRun, RunStart
 from mlv.app.workspace import Workspace
 from mlv.capture.observe import FileSignature, ObservedProcess, read_observations
-from mlv.core.paths import RepoPath
+from mlv.core.paths import RepoPath, is_below
 from mlv.store.failures import storage_errors
 from mlv.worktree.paths import is_inside, os_path
 from mlv.worktree.signature import read_signature
@@ -52,12 +52,12 @@ def see(workspace: Workspace, live: LiveRun) -> Seen:
             path: signature
             for path, signature in observed.reads.items()
             # The snapshot holds links, not what lies behind them.
-            if (os_path(workspace.root, path).is_symlink() or path not in known)
+            if (path not in known or os_path(workspace.root, path).is_symlink())
             and not ignored(path)
-            and not _is_below(path, declared)
+            and not any(is_below(path, each) for each in declared)
         },
         declared_reads=frozenset(
-            each for each in declared if any(_is_below(path, (each,)) for path in observed.reads)
+            each for each in declared if any(is_below(path, each) for path in observed.reads)
         ),
         writes=tuple(
             path
@@ -68,6 +68,12 @@ def see(workspace: Workspace, live: LiveRun) -> Seen:
     )
 
 
+def has_changed(workspace: Workspace, known: KnownFile) -> bool:
+    """Tell whether anything was done to a file since before the command started."""
+    now = read_signature(os_path(workspace.root, known.path), now_ns=time.time_ns())
+    return now.value != known.signature.value
+
+
 def _untracked_code(start: RunStart) -> frozenset[RepoPath]:
     scripts = (path for path in start.code.untracked if path.endswith(_CODE_SUFFIXES))
     return frozenset((*scripts, *(RepoPath(source.name) for source in start.params)))
@@ -75,13 +81,8 @@ def _untracked_code(start: RunStart) -> frozenset[RepoPath]:
 
 def _written_metrics(workspace: Workspace, start: RunStart) -> Iterator[RepoPath]:
     for known in start.metrics_files:
-        now = read_signature(os_path(workspace.root, known.path), now_ns=time.time_ns())
-        if is_inside(known.path) and now.value != known.signature.value:
+        if is_inside(known.path) and has_changed(workspace, known):
             yield known.path
-
-
-def _is_below(path: RepoPath, directories: Iterable[RepoPath]) -> bool:
-    return any(path == each or path.startswith(f"{each}/") for each in directories)
 
 
 class _Ignored:

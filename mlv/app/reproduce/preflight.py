@@ -10,17 +10,13 @@ from typing import Literal
 import msgspec
 
 from mlv.app.record.begin import find_program
-from mlv.app.restore.target import (
-    StoredFile,
-    inputs_of_run,
-    large_code_of_run,
-    missing_objects,
-)
+from mlv.app.restore.target import data_of_run, missing_objects
 from mlv.app.workspace import Workspace
+from mlv.capture.redact import REDACTED
 from mlv.core.paths import RepoPath
 from mlv.core.run import Run
 from mlv.errors import MissingObjectError, MlvError
-from mlv.worktree.fingerprint import HashOnly, fingerprint_problem
+from mlv.worktree.fingerprint import HashOnly, fingerprint
 from mlv.worktree.paths import is_inside, os_path, real_path, repo_path
 
 BlockerCode = Literal[
@@ -33,7 +29,6 @@ BlockerCode = Literal[
     "secret.missing",
 ]
 
-_REDACTED = "***"
 _SPARE_BYTES = 64 << 20
 
 
@@ -84,9 +79,8 @@ def _find_program(workspace: Workspace, run: Run) -> Path | None:
     directory = os_path(workspace.root, run.command.directory)
     path = repo_path(workspace.root, directory / run.command.argv[0])
     names_a_file = "/" in run.command.argv[0] and is_inside(path)
-    if names_a_file and workspace.git.has_commit(run.code.snapshot):
-        comes_with_code = bool(workspace.git.blob_at([run.code.snapshot], [path]))
-        return None if comes_with_code else find_program(run.command.argv, directory)
+    if names_a_file and workspace.git.blob_at([run.code.snapshot], [path]):
+        return None
     return find_program(run.command.argv, directory)
 
 
@@ -104,15 +98,13 @@ def _check_inputs(workspace: Workspace, run: Run) -> Iterator[Blocker]:
         elif not is_inside(each.path):
             yield from _check_external(workspace, each.path, each.fingerprint.digest)
     try:
-        files = {**large_code_of_run(workspace, run), **inputs_of_run(workspace, run)}
+        files = data_of_run(workspace, run)
     except MissingObjectError as error:
         yield Blocker(code="data.missing", message=error.message)
         return
-    absent = missing_objects(workspace, files.values())
-    for path, file in files.items():
-        if isinstance(file, StoredFile) and file in absent:
-            yield Blocker(code="data.missing", message=f"the store has no content for {path}")
-    needed = sum(f.content.size_bytes for f in files.values() if isinstance(f, StoredFile))
+    for path in missing_objects(workspace, files):
+        yield Blocker(code="data.missing", message=f"the store has no content for {path}")
+    needed = sum(file.content.size_bytes for file in files.values())
     free = shutil.disk_usage(workspace.layout.root).free
     if needed + _SPARE_BYTES > free:
         message = f"the inputs need {needed} bytes, and the disk has {free} left"
@@ -120,15 +112,17 @@ def _check_inputs(workspace: Workspace, run: Run) -> Iterator[Blocker]:
 
 
 def _check_external(workspace: Workspace, path: RepoPath, digest: str) -> Iterator[Blocker]:
-    found, problem = fingerprint_problem(real_path(workspace.root, path), HashOnly())
-    if found is None:
-        yield Blocker(code="data.external_unreachable", message=problem or f"{path} is not there")
-    elif found.digest != digest:
+    try:
+        found = fingerprint(real_path(workspace.root, path), HashOnly())
+    except MlvError as error:
+        yield Blocker(code="data.external_unreachable", message=error.message)
+        return
+    if found.digest != digest:
         message = f"input {path} outside the repository is not what it was"
         yield Blocker(code="data.hash_mismatch", message=message)
 
 
 def _check_command(run: Run) -> Iterator[Blocker]:
-    if any(_REDACTED in word for word in run.command.argv):
+    if any(REDACTED in word for word in run.command.argv):
         message = "a secret in the command line was not recorded"
         yield Blocker(code="secret.missing", message=message)

@@ -23,7 +23,7 @@ from mlv.capture.streams import Passthrough
 from mlv.core.environment import Environment
 from mlv.core.environment_diff import EnvironmentDiff
 from mlv.core.paths import RepoPath
-from mlv.core.run import Reproduction, Run, Tolerance
+from mlv.core.run import API, Reproduction, Run, Tolerance
 from mlv.core.run_diff import diff_environment_records
 from mlv.core.verdict import Comparison, TolerancePolicy, Verdict, compare_reproduction
 from mlv.worktree.paths import os_path
@@ -152,7 +152,7 @@ def _run(
 def _request(sandbox: Workspace, preflight: Preflight) -> RunRequest:
     run = preflight.run
     root = sandbox.root
-    metrics_files = dict.fromkeys(m.source for m in run.metrics.values() if m.source != "api")
+    metrics_files = dict.fromkeys(m.source for m in run.metrics.values() if m.source != API)
     return RunRequest(
         argv=run.command.argv,
         directory=os_path(root, run.command.directory),

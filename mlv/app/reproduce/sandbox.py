@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from mlv.app.restore.target import StoredFile, inputs_of_run, large_code_of_run
+from mlv.app.restore.target import data_of_run
 from mlv.app.workspace import Workspace
 from mlv.core.ids import RunId
-from mlv.core.paths import RepoPath
+from mlv.core.paths import RepoPath, parents_of
 from mlv.core.run import Run
 from mlv.store.failures import storage_errors
 from mlv.worktree.paths import is_inside, os_path
@@ -36,7 +36,7 @@ def build_sandbox(workspace: Workspace, run: Run, directory: Path) -> None:
     with storage_errors("prepare the reproduction"):
         directory.parent.mkdir(parents=True, exist_ok=True)
         workspace.git.add_worktree(directory, run.code.snapshot)
-        inputs = {**large_code_of_run(workspace, run), **inputs_of_run(workspace, run)}
+        inputs = data_of_run(workspace, run)
         outputs = [each.path for each in run.outputs if is_inside(each.path)]
         for path in (*inputs, *outputs):
             _replace_links(directory, path)
@@ -44,9 +44,8 @@ def build_sandbox(workspace: Workspace, run: Run, directory: Path) -> None:
             if path not in inputs:
                 _clear(directory, path)
         for path, file in inputs.items():
-            if isinstance(file, StoredFile):
-                blocks = workspace.objects.stream(file.content)
-                place(directory, path, file.kind, blocks, durability="scratch")
+            blocks = workspace.objects.stream(file.content)
+            place(directory, path, file.kind, blocks, durability="scratch")
 
 
 def remove_sandbox(workspace: Workspace, directory: Path) -> None:
@@ -56,8 +55,8 @@ def remove_sandbox(workspace: Workspace, directory: Path) -> None:
 
 
 def _replace_links(directory: Path, path: RepoPath) -> None:
-    for depth in range(path.count("/"), 0, -1):
-        above = os_path(directory, RepoPath(path.rsplit("/", depth)[0]))
+    for parent in parents_of(path):
+        above = os_path(directory, parent)
         if above.is_symlink():
             above.unlink()
             above.mkdir()

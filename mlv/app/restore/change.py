@@ -22,12 +22,12 @@ from mlv.core.operation import (
     FileChange,
     FileState,
     Operation,
-    Undo,
     WorktreeChange,
+    effective_change,
 )
-from mlv.core.paths import RepoPath
+from mlv.core.paths import RepoPath, parents_of
 from mlv.core.run import Content, Record, first_schema
-from mlv.errors import MissingFileError, WorktreeError
+from mlv.errors import CorruptDataError, MissingFileError, WorktreeError
 from mlv.store.durable import replace_file
 from mlv.store.failures import storage_errors
 from mlv.store.lock import exclusive_lock
@@ -82,11 +82,7 @@ def read_state(workspace: Workspace, path: RepoPath, sink: Sink) -> FileState | 
 
 def missing_directories(workspace: Workspace, files: Iterable[FileChange]) -> tuple[RepoPath, ...]:
     """Return the directories that must be made for the files of a change, outermost first."""
-    wanted = {
-        RepoPath(path.rsplit("/", depth)[0])
-        for path in (change.path for change in files if change.after)
-        for depth in range(1, path.count("/") + 1)
-    }
+    wanted = {parent for each in files if each.after for parent in parents_of(each.path)}
     return tuple(sorted(path for path in wanted if not os_path(workspace.root, path).exists()))
 
 
@@ -96,14 +92,11 @@ def require_way(workspace: Workspace, paths: Iterable[RepoPath]) -> None:
     Raises:
         WorktreeError: A file or a symbolic link does.
     """
-    above = {
-        path.rsplit("/", depth)[0] for path in paths for depth in range(1, path.count("/") + 1)
-    }
-    for path in sorted(above):
-        place_on_disk = os_path(workspace.root, RepoPath(path))
+    for parent in sorted({parent for path in paths for parent in parents_of(path)}):
+        place_on_disk = os_path(workspace.root, parent)
         if place_on_disk.is_symlink() or place_on_disk.is_file():
-            message = f"a file or a symbolic link is in the way at {path!r}"
-            raise WorktreeError(message, hint=f"move {path} elsewhere, then try again")
+            message = f"a file or a symbolic link is in the way at {parent!r}"
+            raise WorktreeError(message, hint=f"move {parent} elsewhere, then try again")
 
 
 @contextmanager
@@ -144,6 +137,7 @@ def finish_interrupted(workspace: Workspace, reporter: Reporter) -> None:
 
     Raises:
         LockedError: The change is still being made.
+        CorruptDataError: What is known of the change is damaged.
         StorageError: The disk is full, read-only or failing.
     """
     path = workspace.layout.worktree_journal
@@ -152,7 +146,7 @@ def finish_interrupted(workspace: Workspace, reporter: Reporter) -> None:
     with worktree_lock(workspace):
         if not path.exists():
             return
-        journal = decode_record(path.read_bytes(), Journal)
+        journal = _load_journal(path)
         if _was_published(workspace, journal):
             _drop_journal(workspace)
             return
@@ -167,6 +161,16 @@ def finish_interrupted(workspace: Workspace, reporter: Reporter) -> None:
     reporter.note(f"took back a change of {count} that was cut short")
 
 
+def _load_journal(path: Path) -> Journal:
+    try:
+        with storage_errors("read what is known of an unfinished change"):
+            return decode_record(path.read_bytes(), Journal)
+    except ValueError as error:
+        message = f"an unfinished change of worktree files cannot be taken back: {error}"
+        hint = f"look into {path}, and move it elsewhere when the files are as they should be"
+        raise CorruptDataError(message, hint=hint) from error
+
+
 def _own_operations(workspace: Workspace) -> list[Operation]:
     operations = (logged.operation for logged in workspace.operations.read())
     return [operation for operation in operations if operation.clone == workspace.clone]
@@ -174,8 +178,7 @@ def _own_operations(workspace: Workspace) -> list[Operation]:
 
 def _was_published(workspace: Workspace, journal: Journal) -> bool:
     for operation in _own_operations(workspace)[journal.n_operations :]:
-        change = operation.change
-        effective = change.inverse if isinstance(change, Undo) else change
+        effective = effective_change(operation.change)
         if isinstance(effective, ChangeWorktree) and effective.files == journal.change:
             return True
     return False

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -22,18 +19,13 @@ from mlv.app.restore.change import (
     require_way,
     worktree_lock,
 )
-from mlv.app.restore.target import (
-    GitFile,
-    StoredFile,
-    TargetFile,
-    files_of_run,
-    kind_of,
-    require_objects,
-)
+from mlv.app.restore.presence import find_absent
+from mlv.app.restore.saved import saved_worktree
+from mlv.app.restore.target import StoredFile, TargetFile, files_of_run, require_objects
 from mlv.app.restore.unsaved import find_unsaved
-from mlv.app.runs import find_run
+from mlv.app.runs import find_run, read_runs
 from mlv.app.workspace import Workspace
-from mlv.core.digest import digest_of
+from mlv.core.enumeration import enumerate_some
 from mlv.core.operation import (
     ChangeWorktree,
     FileChange,
@@ -41,15 +33,12 @@ from mlv.core.operation import (
     LoggedOperation,
     WorktreeChange,
 )
-from mlv.core.paths import RepoPath
+from mlv.core.paths import RepoPath, is_below
 from mlv.core.run import Run
 from mlv.core.tree import Fingerprint
 from mlv.errors import MissingFileError, StorageError, WorktreeError
-from mlv.git.objects import TreeFile
-from mlv.git.snapshot import take_snapshot
 from mlv.store.objects import ObjectWriter
-from mlv.worktree.fingerprint import HashOnly, find_fingerprint
-from mlv.worktree.paths import os_path, real_path, repo_path
+from mlv.worktree.paths import os_path, repo_path
 
 _SPARE_BYTES = 16 << 20
 """Free space that a rollback leaves on the disk."""
@@ -110,8 +99,8 @@ def plan_rollback(workspace: Workspace, request: RollbackRequest) -> RollbackPla
         MissingObjectError: Content of the run is gone.
         GitError: The snapshot is gone.
     """
-    with _snapshot(workspace) as saved:
-        plan, _ = _plan(workspace, request, saved)
+    with saved_worktree(workspace) as saved:
+        plan, _ = _plan(workspace, request, saved.commit)
         saved.discard()
     return plan
 
@@ -131,8 +120,8 @@ def roll_back(
         LockedError: Another process changes the worktree.
         StorageError: The disk is full, read-only or failing; nothing was changed.
     """
-    with worktree_lock(workspace), _snapshot(workspace) as saved:
-        plan, targets = _plan(workspace, request, saved)
+    with worktree_lock(workspace), saved_worktree(workspace) as saved:
+        plan, targets = _plan(workspace, request, saved.commit)
         _refuse_unsaved(plan, request)
         if not plan.files:
             saved.discard()
@@ -149,70 +138,33 @@ def roll_back(
                 files=stored, worktree=str(workspace.root), target=plan.run.id, saved=saved.commit
             )
             operation = publish(workspace, invocation, done)
-    if plan.unknown:
-        names = ", ".join(plan.unknown[:3]) + (", ..." if plan.unknown[3:] else "")
-        count = len(plan.unknown)
-        what = (
-            "1 file that the run does not know was"
-            if count == 1
-            else (f"{count} files that the run does not know were")
-        )
-        reporter.note(f"{what} left as is: {names}")
+    _note_unknown(plan, reporter)
     return RollbackResult(plan=plan, operation=operation)
 
 
-class _Saved:
-    """A snapshot of the worktree as it was before, under a ref of its own."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-        self._ref = f"refs/mlv/saved/{secrets.token_hex(8)}"
-        when = time.time_ns() // 1_000_000_000
-        self.commit = take_snapshot(
-            workspace.git, ref=self._ref, message="mlv: before a rollback", when=when
-        ).commit
-
-    def discard(self) -> None:
-        """Drop the ref; the snapshot is not needed."""
-        self._workspace.git.delete_ref(self._ref)
-
-
-@contextmanager
-def _snapshot(workspace: Workspace) -> Iterator[_Saved]:
-    saved = _Saved(workspace)
-    try:
-        yield saved
-    except BaseException:
-        saved.discard()
-        raise
-
-
 def _plan(
-    workspace: Workspace, request: RollbackRequest, saved: _Saved
+    workspace: Workspace, request: RollbackRequest, saved_commit: str
 ) -> tuple[RollbackPlan, dict[RepoPath, TargetFile]]:
     _refuse_busy(workspace)
-    run = find_run(workspace, request.reference)
+    known = read_runs(workspace)
+    run = find_run(workspace, request.reference, among=known)
     everything = files_of_run(workspace, run)
     targets = _select(workspace, everything, request.paths)
     require_objects(workspace, targets)
-    present = workspace.git.tree_files(saved.commit)
-    changed = {
-        path: file
-        for path, file in sorted(targets.items())
-        if not _is_there(workspace, path, file, present)
-    }
-    require_way(workspace, changed)
-    unsaved = find_unsaved(workspace, changed, present)
+    present = workspace.git.tree_files(saved_commit)
+    absent = find_absent(workspace, targets, present)
+    require_way(workspace, absent)
+    unsaved = find_unsaved(workspace, absent, present, known.runs)
     files = tuple(
         PlannedFile(
             path=path,
             action="replace" if os.path.lexists(os_path(workspace.root, path)) else "create",
             unsaved=path in unsaved,
         )
-        for path in changed
+        for path in absent
     )
     unknown = () if request.paths else tuple(sorted(present.keys() - everything.keys()))
-    return RollbackPlan(run=run, files=files, unknown=unknown), changed
+    return RollbackPlan(run=run, files=files, unknown=unknown), absent
 
 
 def _refuse_busy(workspace: Workspace) -> None:
@@ -228,7 +180,7 @@ def _refuse_unsaved(plan: RollbackPlan, request: RollbackRequest) -> None:
     unsaved = [file.path for file in plan.files if file.unsaved]
     if not unsaved or request.overwrite:
         return
-    names = ", ".join(unsaved[:5]) + (f" and {len(unsaved) - 5} more" if unsaved[5:] else "")
+    names = enumerate_some(unsaved)
     message = f"changes that no commit and no run holds would be replaced: {names}"
     hint = "commit or record them, or go on with --overwrite (`mlv undo` brings them back)"
     raise WorktreeError(message, hint=hint)
@@ -241,11 +193,7 @@ def _select(
         return files
     selected: dict[RepoPath, TargetFile] = {}
     for wanted in (repo_path(workspace.root, path) for path in paths):
-        found = {
-            path: file
-            for path, file in files.items()
-            if wanted in (".", path) or path.startswith(f"{wanted}/")
-        }
+        found = {path: file for path, file in files.items() if is_below(path, wanted)}
         if not found:
             message = f"the run has no file {wanted!r}"
             raise MissingFileError(message, hint="see what it has with `mlv show RUN`")
@@ -253,23 +201,13 @@ def _select(
     return selected
 
 
-def _is_there(
-    workspace: Workspace, path: RepoPath, file: TargetFile, present: Mapping[RepoPath, TreeFile]
-) -> bool:
-    if isinstance(file, GitFile) and (found := present.get(path)) is not None:
-        return (found.blob_id, kind_of(found)) == (file.blob, file.kind)
-    state = read_state(workspace, path, HashOnly())
-    if isinstance(file, StoredFile) and state and state.fingerprint.kind == "link":
-        # Inputs and outputs are recorded by what lies behind a link.
-        behind = find_fingerprint(real_path(workspace.root, path), HashOnly())
-        return behind is not None and behind.digest == file.content.digest
-    if state is None or state.fingerprint.kind != file.kind:
-        return False
-    if isinstance(file, StoredFile):
-        return state.fingerprint.digest == file.content.digest
-    # By now Git ignores a file that was code then, so the tree of the worktree lacks it.
-    recorded = workspace.git.read_worktree_file(path, file.blob)
-    return state.fingerprint.digest == digest_of(recorded)
+def _note_unknown(plan: RollbackPlan, reporter: Reporter) -> None:
+    if plan.unknown:
+        n_files = len(plan.unknown)
+        files = "1 file" if n_files == 1 else f"{n_files} files"
+        verb = "was" if n_files == 1 else "were"
+        names = enumerate_some(plan.unknown, n_shown=3)
+        reporter.note(f"{files} that the run does not know {verb} left as is: {names}")
 
 
 def _store_change(
@@ -277,11 +215,10 @@ def _store_change(
 ) -> FileChange:
     """Store what lies at `path` now, and see that what is to lie there is stored."""
     before = read_state(workspace, path, objects)
-    content = (
-        file.content
-        if isinstance(file, StoredFile)
-        else objects.add_bytes(workspace.git.read_worktree_file(path, file.blob))
-    )
+    if isinstance(file, StoredFile):
+        content = file.content
+    else:
+        content = objects.add_bytes(workspace.git.read_worktree_file(path, file.blob))
     after = Fingerprint(kind=file.kind, digest=content.digest, size_bytes=content.size_bytes)
     keeps_mode = before is not None and before.fingerprint.kind == file.kind
     return FileChange(

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Mapping
 
 import msgspec
 
 from mlv.app.record.code import EARLIER_OUTPUT
 from mlv.app.workspace import Workspace
+from mlv.core.enumeration import enumerate_some
 from mlv.core.paths import RepoPath
 from mlv.core.run import Content, Run
 from mlv.core.tree import EntryKind, Fingerprint
 from mlv.errors import GitError, MissingObjectError
 from mlv.git.objects import TreeFile
+from mlv.store.objects import content_of
 from mlv.store.trees import list_files
 from mlv.worktree.paths import is_inside
 
@@ -25,7 +26,6 @@ class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: EntryKind
     content: Content
-    role: Literal["input", "output", "code"]
 
 
 class GitFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,96 +54,87 @@ def files_of_run(workspace: Workspace, run: Run) -> dict[RepoPath, TargetFile]:
         CorruptDataError: The listing of a directory is damaged.
     """
     return {
-        **code_of_run(workspace, run),
-        **inputs_of_run(workspace, run),
+        **_code_in_git(workspace, run),
+        **data_of_run(workspace, run),
         **_outputs(workspace, run),
     }
 
 
-def code_of_run(workspace: Workspace, run: Run) -> dict[RepoPath, TargetFile]:
-    """Return the files of the code snapshot.
+def data_of_run(workspace: Workspace, run: Run) -> dict[RepoPath, StoredFile]:
+    """Return what a run found beside the code in Git: large code, and inputs, which hide it.
 
     Raises:
-        GitError: Git no longer has it.
+        MissingObjectError: The listing of a directory is not in the store.
+        CorruptDataError: The listing of a directory is damaged.
     """
-    if not workspace.git.has_commit(run.code.snapshot):
-        message = (
-            f"Git no longer has the code snapshot {run.code.snapshot[:12]} of run {run.name!r}"
-        )
-        raise GitError(
-            message, hint="fetch it from another clone: `git fetch CLONE 'refs/mlv/*:refs/mlv/*'`"
-        )
-    files: dict[RepoPath, TargetFile] = {
-        path: GitFile(kind=kind_of(file), blob=file.blob_id)
-        for path, file in workspace.git.tree_files(run.code.snapshot).items()
-    }
-    return {**files, **large_code_of_run(workspace, run)}
+    return {**_large_code(workspace, run), **_inputs(workspace, run)}
 
 
-def large_code_of_run(workspace: Workspace, run: Run) -> dict[RepoPath, TargetFile]:
-    """Return the files that were too large for the snapshot, and are in the store instead."""
-    files: dict[RepoPath, TargetFile] = {}
-    for each in run.code.left_out:
-        if each.fingerprint is not None and each.reason != EARLIER_OUTPUT:
-            files |= _stored(workspace, each.path, each.fingerprint, "code")
-    return files
-
-
-def inputs_of_run(workspace: Workspace, run: Run) -> dict[RepoPath, TargetFile]:
-    """Return the stored inputs inside the repository, as the command found them."""
-    files: dict[RepoPath, TargetFile] = {}
-    for each in run.inputs:
-        if each.fingerprint is not None and each.stored and is_inside(each.path):
-            files |= _stored(workspace, each.path, each.fingerprint, "input")
-    for source in run.params:
-        if source.file is not None and is_inside(RepoPath(source.name)):
-            files |= _stored(workspace, RepoPath(source.name), source.file, "input")
-    return files
-
-
-def missing_objects(workspace: Workspace, files: Iterable[TargetFile]) -> list[StoredFile]:
+def missing_objects(workspace: Workspace, files: Mapping[RepoPath, TargetFile]) -> list[RepoPath]:
     """Return the files whose content is not in the store."""
     return [
-        file
-        for file in files
+        path
+        for path, file in files.items()
         if isinstance(file, StoredFile) and not workspace.objects.contains(file.content)
     ]
 
 
-def require_objects(workspace: Workspace, files: dict[RepoPath, TargetFile]) -> None:
+def require_objects(workspace: Workspace, files: Mapping[RepoPath, TargetFile]) -> None:
     """Find files whose content is not in the store, all of them at once.
 
     Raises:
         MissingObjectError: At least one is not there.
     """
-    absent = missing_objects(workspace, files.values())
+    absent = missing_objects(workspace, files)
     if absent:
-        paths = [path for path, file in files.items() if file in absent]
-        message = (
-            f"the store no longer holds {len(paths)} of the run's files: {', '.join(paths[:5])}"
-        )
+        names = enumerate_some(absent)
+        message = f"the store no longer holds {len(absent)} of the run's files: {names}"
         raise MissingObjectError(message, hint="look for another copy of this `.mlv` store")
 
 
-def _outputs(workspace: Workspace, run: Run) -> dict[RepoPath, TargetFile]:
-    files: dict[RepoPath, TargetFile] = {}
+def _code_in_git(workspace: Workspace, run: Run) -> dict[RepoPath, GitFile]:
+    snapshot = run.code.snapshot
+    if not workspace.git.has_commit(snapshot):
+        message = f"Git no longer has the code snapshot {snapshot[:12]} of run {run.name!r}"
+        hint = "fetch it from another clone: `git fetch CLONE 'refs/mlv/*:refs/mlv/*'`"
+        raise GitError(message, hint=hint)
+    return {
+        path: GitFile(kind=kind_of(file), blob=file.blob_id)
+        for path, file in workspace.git.tree_files(snapshot).items()
+    }
+
+
+def _large_code(workspace: Workspace, run: Run) -> dict[RepoPath, StoredFile]:
+    files: dict[RepoPath, StoredFile] = {}
+    for each in run.code.left_out:
+        if each.fingerprint is not None and each.reason != EARLIER_OUTPUT:
+            files |= _stored(workspace, each.path, each.fingerprint)
+    return files
+
+
+def _inputs(workspace: Workspace, run: Run) -> dict[RepoPath, StoredFile]:
+    files: dict[RepoPath, StoredFile] = {}
+    for each in run.inputs:
+        if each.fingerprint is not None and each.stored and is_inside(each.path):
+            files |= _stored(workspace, each.path, each.fingerprint)
+    for source in run.params:
+        if source.file is not None and is_inside(RepoPath(source.name)):
+            files |= _stored(workspace, RepoPath(source.name), source.file)
+    return files
+
+
+def _outputs(workspace: Workspace, run: Run) -> dict[RepoPath, StoredFile]:
+    files: dict[RepoPath, StoredFile] = {}
     for each in run.outputs:
         if is_inside(each.path):
-            files |= _stored(workspace, each.path, each.fingerprint, "output")
+            files |= _stored(workspace, each.path, each.fingerprint)
     return files
 
 
 def _stored(
-    workspace: Workspace,
-    path: RepoPath,
-    fingerprint: Fingerprint,
-    role: Literal["input", "output", "code"],
-) -> dict[RepoPath, TargetFile]:
+    workspace: Workspace, path: RepoPath, fingerprint: Fingerprint
+) -> dict[RepoPath, StoredFile]:
     return {
-        inner: StoredFile(
-            kind=entry.kind,
-            content=Content(digest=entry.digest, size_bytes=entry.size_bytes),
-            role=role,
-        )
+        inner: StoredFile(kind=entry.kind, content=content_of(entry))
         for inner, entry in list_files(workspace.objects, fingerprint, path).items()
     }

@@ -10,6 +10,7 @@ from mlv.app.look.operations import describe_change
 from mlv.app.publish import Invocation, publish
 from mlv.app.restore.change import applied_change, read_state, worktree_lock
 from mlv.app.workspace import Workspace
+from mlv.core.enumeration import enumerate_some
 from mlv.core.operation import (
     ChangeWorktree,
     EffectiveChange,
@@ -18,6 +19,7 @@ from mlv.core.operation import (
     PublishRun,
     Undo,
     WorktreeChange,
+    effective_change,
 )
 from mlv.core.state import find_undoable, reduce_operations
 from mlv.errors import NotPossibleError, WorktreeError
@@ -59,8 +61,7 @@ def undo(workspace: Workspace, reference: str | None, invocation: Invocation) ->
         operations = workspace.operations.read()
         target = _find(operations, reference)
         summary = describe_change(workspace, target.operation.change, operations)
-        change = target.operation.change
-        effective = change.inverse if isinstance(change, Undo) else change
+        effective = effective_change(target.operation.change)
         if not isinstance(effective, ChangeWorktree):
             inverse = _invert_run(effective)
             operation = publish(workspace, invocation, Undo(operation=target.id, inverse=inverse))
@@ -109,7 +110,7 @@ def _reverse_files(workspace: Workspace, change: ChangeWorktree) -> WorktreeChan
         if (now.fingerprint if now else None) != expected:
             edited.append(each.path)
     if edited:
-        message = f"files were edited since: {', '.join(edited[:5])}"
+        message = f"files were edited since: {enumerate_some(edited)}"
         hint = "commit them, or record them with `mlv run`, then go back with `mlv rollback RUN`"
         raise WorktreeError(message, hint=hint)
     return WorktreeChange(

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
-from mlv.app.runs import read_runs
 from mlv.app.workspace import Workspace
 from mlv.core.digest import Digest
 from mlv.core.paths import RepoPath
 from mlv.core.run import Run
 from mlv.core.tree import Fingerprint
-from mlv.errors import CorruptDataError, MissingFileError, MissingObjectError
+from mlv.errors import CorruptDataError, MissingObjectError
 from mlv.git.objects import TreeFile
 from mlv.store.trees import list_files
-from mlv.worktree.fingerprint import HashOnly, fingerprint
+from mlv.worktree.fingerprint import HashOnly, find_fingerprint
 from mlv.worktree.paths import os_path
 
 
 def find_unsaved(
-    workspace: Workspace, paths: Iterable[RepoPath], present: Mapping[RepoPath, TreeFile]
+    workspace: Workspace,
+    paths: Iterable[RepoPath],
+    present: Mapping[RepoPath, TreeFile],
+    runs: Sequence[Run],
 ) -> frozenset[RepoPath]:
     """Return those of `paths` whose content is neither in HEAD nor in any run.
 
@@ -28,21 +30,21 @@ def find_unsaved(
         workspace: The worktree.
         paths: Files that something else is about to replace.
         present: The worktree as a Git tree; files that Git ignores are not in it.
+        runs: All runs.
     """
     there = [path for path in paths if os.path.lexists(os_path(workspace.root, path))]
     if not there:
         return frozenset()
-    runs = read_runs(workspace).runs
     in_git = _in_git(workspace, runs, [path for path in there if path in present])
+    elsewhere = [
+        path
+        for path in there
+        if path not in present or present[path].blob_id not in in_git.get(path, ())
+    ]
+    if not elsewhere:
+        return frozenset()
     recorded = _recorded(workspace, runs)
-    unsaved = set()
-    for path in there:
-        file = present.get(path)
-        if file is not None and file.blob_id in in_git.get(path, ()):
-            continue
-        if _digest(workspace, path) not in recorded:
-            unsaved.add(path)
-    return frozenset(unsaved)
+    return frozenset(path for path in elsewhere if _digest(workspace, path) not in recorded)
 
 
 def _in_git(
@@ -75,7 +77,5 @@ def _digests(workspace: Workspace, recorded: Fingerprint) -> Iterator[Digest]:
 
 
 def _digest(workspace: Workspace, path: RepoPath) -> Digest | None:
-    try:
-        return fingerprint(os_path(workspace.root, path), HashOnly()).digest
-    except MissingFileError:
-        return None
+    found = find_fingerprint(os_path(workspace.root, path), HashOnly())
+    return None if found is None else found.digest

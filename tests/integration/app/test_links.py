@@ -88,3 +88,9 @@ def test_rollback_finds_content_behind_a_link_in_place(linked: Repository) -> No
     linked.run(sys.executable, "-c", "open('data/a.csv').read(); open('b.csv').read()")
     plan = plan_rollback(linked.open(), RollbackRequest(reference="last"))
     assert plan.files == ()
+
+
+def test_rollback_finds_a_link_inside_an_output_in_place(repo: Repository) -> None:
+    repo.shell("mkdir out; echo 1 > out/step-1; ln -s step-1 out/latest", outputs=["out"])
+    plan = plan_rollback(repo.open(), RollbackRequest(reference="last"))
+    assert plan.files == ()

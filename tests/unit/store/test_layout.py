@@ -86,6 +86,12 @@ def test_open_finds_the_store(layout: Layout) -> None:
     assert opened.read_clone_id() == "c0ffee"
 
 
+def test_store_that_lost_its_id_is_a_storage_error(layout: Layout) -> None:
+    (layout.root / "clone").unlink()
+    with pytest.raises(StorageError, match="cannot read the id of this clone: no such file"):
+        open_layout(layout.root).read_clone_id()
+
+
 def test_object_is_filed_under_the_first_two_digits(layout: Layout) -> None:
     digest = digest_of(b"")
     expected = layout.root / "objects" / "af" / digest[2:]

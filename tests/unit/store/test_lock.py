@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import subprocess
@@ -61,5 +62,19 @@ def test_lock_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:
     with (
         pytest.raises(StorageError, match="cannot lock the store: no such file or directory"),
         exclusive_lock(tmp_path / "missing" / "lock", purpose="testing"),
+    ):
+        pass
+
+
+def test_file_system_without_locks_is_a_storage_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with (
+        pytest.raises(StorageError, match="cannot lock the store: no locks available"),
+        exclusive_lock(tmp_path / "lock", purpose="testing"),
     ):
         pass

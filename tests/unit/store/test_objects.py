@@ -194,6 +194,28 @@ def test_file_that_did_not_change_is_not_read_again(
         assert writer.add_file(old_file) == added == content(b"data")
 
 
+def test_file_that_did_not_change_is_not_hashed_again(
+    objects: ObjectStore, old_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise AssertionError
+
+    with objects.transaction() as writer:
+        hashed = writer.hash_file(old_file)
+    monkeypatch.setattr("mlv.store.objects.hash_file", refuse)
+    with objects.transaction() as writer:
+        assert writer.hash_file(old_file) == hashed == content(b"data")
+
+
+def test_file_that_was_hashed_is_not_taken_for_stored(objects: ObjectStore, old_file: Path) -> None:
+    with objects.transaction() as writer:
+        hashed = writer.hash_file(old_file)
+    assert not objects.contains(hashed)
+    with objects.transaction() as writer:
+        assert writer.add_file(old_file) == hashed
+    assert objects.read(hashed) == b"data"
+
+
 @pytest.mark.parametrize("damaged", [None, b"dat"])
 def test_file_that_did_not_change_is_read_when_its_object_is_gone(
     objects: ObjectStore, layout: Layout, old_file: Path, damaged: bytes | None

@@ -15,7 +15,6 @@ from mlv.worktree.fingerprint import (
     HashOnly,
     find_fingerprint,
     fingerprint,
-    fingerprint_problem,
 )
 from tests.unit.core.builders import entry
 from tests.unit.core.builders import fingerprint as fingerprint_of
@@ -202,10 +201,3 @@ def test_permission_error_is_told_with_the_path(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFileError) as caught:
         fingerprint(tmp_path, MemorySink(refuse))
     assert caught.value.message == f"{str(tmp_path / 'file')!r} cannot be read: permission denied"
-
-
-def test_problem_is_told_in_place_of_a_fingerprint(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"x")
-    assert fingerprint_problem(tmp_path / "file", HashOnly()) == (fingerprint_of(b"x"), None)
-    missing = tmp_path / "missing"
-    assert fingerprint_problem(missing, HashOnly()) == (None, f"{str(missing)!r} is not there")

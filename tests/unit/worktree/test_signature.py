@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,25 @@ def test_file_that_was_just_touched_proves_nothing(age_ns: int, *, expected: boo
     early = Signature(value="v", newest_ns=newest_ns, taken_ns=newest_ns + age_ns)
     late = Signature(value="v", newest_ns=newest_ns, taken_ns=NEVER)
     assert early.proves_unchanged(late) is expected
+
+
+@pytest.mark.parametrize("name", [".git", ".mlv"])
+def test_signature_passes_over_what_a_fingerprint_does(data: Path, name: str) -> None:
+    (data / name).mkdir()
+    (data / name / "file").write_bytes(b"before")
+    before = read_signature(data, now_ns=NEVER)
+    (data / name / "file").write_bytes(b"much longer")
+    assert read_signature(data, now_ns=NEVER) == before
+
+
+def test_signature_of_a_directory_that_may_not_be_read_is_its_own(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> Iterator[Path]:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    whole = read_signature(data, now_ns=NEVER)
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    alone = read_signature(data, now_ns=NEVER)
+    assert alone.value != whole.value
+    assert alone.newest_ns == data.stat().st_ctime_ns
