@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from mlv.capture.journal_file import FLOAT_POINT, FRAME, INT_FLAG, KEY, SERIES_DIRECTORY
+from mlv.core.scalars import scalar_of
 
 _VALUE_AS_INTEGER = struct.Struct("<q")
 _VALUE_AS_FLOAT = struct.Struct("<d")
@@ -169,7 +170,7 @@ def _fold_events(
     for event in events:
         kind, data = event["kind"], event["data"]
         if kind == "params":
-            _merge_params(params, data)
+            _merge_params(params, _finite(data))
         elif kind == "summary":
             summary |= {name: value for name, value in data.items() if _is_number(value)}
         elif kind in ("name", "note"):
@@ -194,6 +195,15 @@ def _merge_params(target: dict[str, Any], source: dict[str, Any]) -> None:
             _merge_params(target[name], value)
         else:
             target[name] = value
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Return a JSON value with text in place of NaN and the infinities, as records hold it."""
+    if isinstance(value, float):
+        return scalar_of(value)
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _is_number(value: object) -> bool:

@@ -28,7 +28,7 @@ from mlv.capture.redact import redact_argv
 from mlv.core.ids import RunId, format_run_id, format_run_name
 from mlv.core.run import Code, Command, RunKind
 from mlv.store.failures import storage_errors
-from mlv.worktree.paths import os_path, repo_path
+from mlv.worktree.paths import real_path, repo_path
 from mlv.worktree.signature import read_signature
 
 _METRICS_FILES = ("metrics.json", "metrics.yaml", "metrics.yml", "metrics.toml")
@@ -169,7 +169,7 @@ def _known_files(
     return tuple(
         KnownFile(
             path=path,
-            signature=read_signature(os_path(workspace.root, path), now_ns=now_ns),
+            signature=read_signature(real_path(workspace.root, path), now_ns=now_ns),
         )
         for path in known
     )

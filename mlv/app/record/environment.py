@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -12,7 +14,7 @@ from mlv.app.record.seen import Seen
 from mlv.app.workspace import Workspace
 from mlv.capture.environment import find_lock_files, read_machine, read_variables
 from mlv.capture.interpreter import find_interpreter, read_interpreter
-from mlv.core.environment import Environment, Interpreter
+from mlv.core.environment import Distribution, Environment, Interpreter
 from mlv.core.run import Content
 from mlv.worktree.fingerprint import HashOnly, fingerprint
 from mlv.worktree.paths import os_path
@@ -62,6 +64,27 @@ def complete_environment(workspace: Workspace, start: RunStart, seen: Seen) -> C
     completed = msgspec.structs.replace(environment, interpreter=interpreter)
     with workspace.objects.transaction() as objects:
         return objects.add_record(completed)
+
+
+def find_own_source(workspace: Workspace, distribution: Distribution) -> Path | None:
+    """Return the directory of this worktree that a package was installed from, if it was."""
+    if distribution.source is None or not distribution.source.startswith("file:"):
+        return None
+    source = Path(unquote(urlsplit(distribution.source).path))
+    return source if source.is_relative_to(workspace.root) else None
+
+
+def describe_copies(workspace: Workspace, environment: Content | None) -> Iterator[str]:
+    """Yield a problem for each package that is an installed copy of the worktree's code."""
+    if environment is None:
+        return
+    interpreter = workspace.objects.read_record(environment, Environment).interpreter
+    for each in interpreter.distributions if interpreter else ():
+        if not each.editable and find_own_source(workspace, each) is not None:
+            yield (
+                f"package {each.name} is an installed copy of code in this repository, and may"
+                " differ from the code snapshot: install it with `pip install -e`"
+            )
 
 
 def _ask(workspace: Workspace, python: Path | None, directory: Path) -> Interpreter | None:

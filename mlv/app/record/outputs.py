@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mlv.app.live_run import RunStart
-from mlv.app.record.seen import Seen
+from mlv.app.record.seen import Seen, has_changed
 from mlv.app.workspace import Workspace
 from mlv.core.paths import RepoPath, is_below
 from mlv.core.run import Output, Source
@@ -30,6 +30,7 @@ def seal_outputs(
         FileChangedError: Something still writes to an output.
         StorageError: The disk is full, read-only or failing.
     """
+    stale = {known.path for known in start.outputs if not has_changed(workspace, known)}
     declared = {known.path for known in start.outputs}
     declared |= {repo_path(workspace.root, Path(path)) for path in artifacts}
     sources: dict[RepoPath, Source] = dict.fromkeys(declared, "declared")
@@ -44,6 +45,9 @@ def seal_outputs(
     problems: list[str] = []
     with workspace.objects.transaction() as objects:
         for path, source in sorted(sources.items()):
+            if path in stale:
+                problems.append(f"output {path} was declared, but the command did not write it")
+                continue
             try:
                 found = fingerprint(real_path(workspace.root, path), objects)
             except MissingFileError:

@@ -15,7 +15,7 @@ from mlv.app.runs import is_going_on
 from mlv.app.workspace import Workspace
 from mlv.core.run import Run
 from mlv.core.state import reduce_operations
-from mlv.errors import CorruptDataError
+from mlv.errors import MlvError
 from mlv.store.lock import exclusive_lock
 
 
@@ -28,12 +28,13 @@ def recover_runs(workspace: Workspace, invocation: Invocation) -> tuple[Run, ...
     Raises:
         CorruptDataError: What a run left cannot be read; the others are sealed.
         LockedError: Another process does the same.
-        StorageError: The disk is full, read-only or failing.
+        MlvError: A run cannot be sealed now, for example because something still
+            writes to its outputs or the disk is full; the others are sealed.
     """
     with exclusive_lock(workspace.layout.root / "recover-lock", purpose="sealing lost runs"):
         published = reduce_operations(workspace.operations.read()).runs
         recovered = []
-        damaged: list[CorruptDataError] = []
+        failed: list[MlvError] = []
         for directory in list_live(workspace.layout.live):
             try:
                 live = _find_lost(directory)
@@ -45,10 +46,10 @@ def recover_runs(workspace: Workspace, invocation: Invocation) -> tuple[Run, ...
                     shutil.rmtree(directory)
                 else:
                     recovered.append(_seal(workspace, live, invocation))
-            except CorruptDataError as error:
-                damaged.append(error)
-    if damaged:
-        raise damaged[0]
+            except MlvError as error:
+                failed.append(error)
+    if failed:
+        raise failed[0]
     return tuple(recovered)
 
 

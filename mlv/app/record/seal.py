@@ -7,15 +7,17 @@ import shutil
 from mlv.app.live_run import End, LiveRun
 from mlv.app.publish import Invocation, publish
 from mlv.app.record.console import store_console
-from mlv.app.record.environment import complete_environment
+from mlv.app.record.environment import complete_environment, describe_copies
 from mlv.app.record.inputs import seal_inputs
 from mlv.app.record.metrics import seal_metrics
 from mlv.app.record.outputs import seal_outputs
 from mlv.app.record.seen import see
+from mlv.app.record.touched import began_ns
 from mlv.app.workspace import Workspace
 from mlv.capture.journal_reader import read_journal
 from mlv.core.operation import PublishRun
 from mlv.core.run import ParamSource, Run
+from mlv.errors import RecordingFailedError
 
 
 def seal_run(
@@ -36,11 +38,11 @@ def seal_run(
     """
     start = live.start
     seen = see(workspace, live)
-    since_ns = int(start.started_at.timestamp() * 1e9)
-    journal = read_journal(live.directory, since_ns=since_ns)
+    journal = read_journal(live.directory, since_ns=began_ns(start))
     inputs, input_problems = seal_inputs(workspace, start, seen)
     outputs, output_problems = seal_outputs(workspace, start, seen, journal.artifacts)
     metrics = seal_metrics(workspace, start, seen, journal)
+    environment = complete_environment(workspace, start, seen)
     params = start.params
     if journal.params:
         params = (*params, ParamSource(name="api", values=journal.params))
@@ -57,7 +59,7 @@ def seal_run(
         host=start.host,
         command=start.command,
         code=start.code,
-        environment=complete_environment(workspace, start, seen),
+        environment=environment,
         observed=start.observed and bool(seen.processes),
         inputs=inputs,
         outputs=outputs,
@@ -71,6 +73,8 @@ def seal_run(
         note=journal.note or start.note,
         problems=(
             *problems,
+            *describe_copies(workspace, environment),
+            *seen.problems,
             *input_problems,
             *output_problems,
             *metrics.problems,
@@ -83,9 +87,15 @@ def publish_run(workspace: Workspace, live: LiveRun, run: Run, invocation: Invoc
     """Store the record, publish it, and drop the live run.
 
     Raises:
+        RecordingFailedError: The record holds something that cannot be written.
         StorageError: The disk is full, read-only or failing; the run can be sealed later.
     """
     with workspace.objects.transaction() as objects:
-        record = objects.add_record(run)
+        try:
+            record = objects.add_record(run)
+        except ValueError as error:
+            message = f"the record of run {run.name!r} cannot be written: {error}"
+            hint = f"this is a bug in mlv: report it with what is in {live.directory}"
+            raise RecordingFailedError(message, hint=hint) from error
     publish(workspace, invocation, PublishRun(run=run.id, record=record))
     shutil.rmtree(live.directory)

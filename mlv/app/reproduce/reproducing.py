@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -11,6 +13,7 @@ import msgspec
 from mlv.app.look.showing import read_environment
 from mlv.app.publish import Invocation
 from mlv.app.record.begin import RunRequest, abandon_run, begin_run
+from mlv.app.record.environment import find_own_source
 from mlv.app.record.run_command import execute_live
 from mlv.app.record.seal import publish_run, seal_run
 from mlv.app.record.series import read_series
@@ -26,7 +29,7 @@ from mlv.core.paths import RepoPath
 from mlv.core.run import API, Reproduction, Run, Tolerance
 from mlv.core.run_diff import diff_environment_records
 from mlv.core.verdict import Comparison, TolerancePolicy, Verdict, compare_reproduction
-from mlv.worktree.paths import os_path
+from mlv.worktree.paths import is_inside, os_path
 
 
 class ReproduceRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +96,7 @@ def reproduce(
     original = preflight.run
     if preflight.blockers:
         return ReproduceResult(original=original, verdict="cannot-run", blockers=preflight.blockers)
-    _warn_of_own_files(workspace, original, reporter)
+    _warn_of_outside(original, reporter)
     directory = sandbox_directory(workspace, original.id, secrets.token_hex(4))
     kept: Path | None = None
     try:
@@ -107,7 +110,6 @@ def reproduce(
             remove_sandbox(workspace, directory)
     recorded = read_environment(workspace, original.environment)
     current = read_environment(workspace, run.environment)
-    _warn_of_editable(workspace, current, reporter)
     return ReproduceResult(
         original=original,
         verdict=comparison.verdict,
@@ -127,7 +129,7 @@ def _run(
     reporter: Reporter,
 ) -> tuple[Run, Comparison]:
     original = preflight.run
-    run_request = _request(sandbox, preflight)
+    run_request = _request(workspace, sandbox, preflight)
     variables = _variables(workspace, sandbox, original)
     passthrough = Passthrough(stdout=request.stdout)
     live = begin_run(sandbox, run_request, reporter)
@@ -149,12 +151,12 @@ def _run(
     return run, comparison
 
 
-def _request(sandbox: Workspace, preflight: Preflight) -> RunRequest:
+def _request(workspace: Workspace, sandbox: Workspace, preflight: Preflight) -> RunRequest:
     run = preflight.run
     root = sandbox.root
     metrics_files = dict.fromkeys(m.source for m in run.metrics.values() if m.source != API)
     return RunRequest(
-        argv=run.command.argv,
+        argv=tuple(_move(workspace.root, root, word) for word in run.command.argv),
         directory=os_path(root, run.command.directory),
         executable=preflight.executable,
         inputs=tuple(os_path(root, i.path) for i in run.inputs if i.source != "observed"),
@@ -171,45 +173,46 @@ def _request(sandbox: Workspace, preflight: Preflight) -> RunRequest:
 
 
 def _variables(workspace: Workspace, sandbox: Workspace, run: Run) -> dict[str, str]:
-    """Return what to set: the recorded variables, and a module path that leads to the snapshot."""
+    """Return what to set: the recorded variables, and a module path that leads to the snapshot.
+
+    Packages that are installed in editable mode from the user's worktree are found in
+    the snapshot first.
+    """
     environment = read_environment(sandbox, run.environment)
     variables = {} if environment is None else dict(environment.variables)
-    entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    moved = [_move(workspace.root, sandbox.root, entry) for entry in entries]
-    return variables | ({"PYTHONPATH": os.pathsep.join(moved)} if moved != entries else {})
+    entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    for each in _editable_sources(workspace, environment):
+        entries += [str(each / "src"), str(each)]
+    moved = [_move(workspace.root, sandbox.root, entry) for entry in dict.fromkeys(entries)]
+    return variables | ({"PYTHONPATH": os.pathsep.join(moved)} if moved else {})
 
 
-def _move(old_root: Path, new_root: Path, entry: str) -> str:
-    """Return a path below one root as the same path below another."""
-    path = Path(entry)
-    if entry and path.is_absolute() and path.is_relative_to(old_root):
-        return str(new_root / path.relative_to(old_root))
-    return entry
+def _editable_sources(workspace: Workspace, environment: Environment | None) -> Iterator[Path]:
+    if environment is None or environment.interpreter is None:
+        return
+    for each in environment.interpreter.distributions:
+        source = find_own_source(workspace, each)
+        if source is not None and each.editable:
+            yield source
+
+
+def _move(old_root: Path, new_root: Path, text: str) -> str:
+    """Return text in which paths below one root are the same paths below another.
+
+    A path begins where the text does, or after one of `=:,` and quotes.
+    """
+    pattern = rf"(^|[=:,'\"]){re.escape(str(old_root))}(?=/|$)"
+    return re.sub(pattern, lambda match: f"{match.group(1)}{new_root}", text)
 
 
 def _with_series(workspace: Workspace, run: Run) -> Run:
     return msgspec.structs.replace(run, series=read_series(workspace, run))
 
 
-def _warn_of_own_files(workspace: Workspace, run: Run, reporter: Reporter) -> None:
-    named = [word for word in run.command.argv if f"{workspace.root}/" in word]
-    if named:
-        reporter.warn(
-            f"the command names {named[0]!r} by its absolute path, so the reproduction uses"
-            " that file of your worktree as it is now",
-            hint="record the run again with paths relative to where it runs",
-        )
-
-
-def _warn_of_editable(
-    workspace: Workspace, environment: Environment | None, reporter: Reporter
-) -> None:
-    if environment is None or environment.interpreter is None:
-        return
-    for each in environment.interpreter.distributions:
-        if each.editable and each.source and str(workspace.root) in each.source:
+def _warn_of_outside(run: Run, reporter: Reporter) -> None:
+    for each in run.outputs:
+        if not is_inside(each.path):
             reporter.warn(
-                f"{each.name} is installed in editable mode from this worktree, so the"
-                " reproduction used its code as it is now",
-                hint="install it normally in the environment that reproduces",
+                f"the command writes {each.path}, outside the repository, and will do so again",
+                hint="`mlv reproduce --plan` runs nothing",
             )

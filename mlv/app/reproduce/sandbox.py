@@ -43,6 +43,8 @@ def build_sandbox(workspace: Workspace, run: Run, directory: Path) -> None:
         for path in outputs:
             if path not in inputs:
                 _clear(directory, path)
+                # A program may count on a directory that was there, and that Git ignores.
+                os_path(directory, path).parent.mkdir(parents=True, exist_ok=True)
         for path, file in inputs.items():
             blocks = workspace.objects.stream(file.content)
             place(directory, path, file.kind, blocks, durability="scratch")

@@ -14,6 +14,7 @@ from mlv.core.enumeration import enumerate_some
 from mlv.core.operation import (
     ChangeWorktree,
     EffectiveChange,
+    FileChange,
     HideRun,
     LoggedOperation,
     PublishRun,
@@ -42,13 +43,17 @@ class UndoResult(msgspec.Struct, frozen=True, kw_only=True):
     files: WorktreeChange | None = None
 
 
-def undo(workspace: Workspace, reference: str | None, invocation: Invocation) -> UndoResult:
+def undo(
+    workspace: Workspace, reference: str | None, invocation: Invocation, *, overwrite: bool = False
+) -> UndoResult:
     """Take back an operation; by default the newest that is not an undo or undone.
 
     Args:
         workspace: Where.
         reference: The beginning of the operation's digest; None for the newest.
         invocation: Who asks.
+        overwrite: Whether files that were edited since may be replaced; what they hold
+            now is kept for an undo of this undo.
 
     Raises:
         NotPossibleError: There is no such operation, it is undone already, or the
@@ -66,7 +71,7 @@ def undo(workspace: Workspace, reference: str | None, invocation: Invocation) ->
             inverse = _invert_run(effective)
             operation = publish(workspace, invocation, Undo(operation=target.id, inverse=inverse))
             return UndoResult(undone=target, summary=summary, operation=operation)
-        files = _reverse_files(workspace, effective)
+        files = _reverse_files(workspace, effective, overwrite=overwrite)
         with applied_change(workspace, files) as stored:
             inverse = ChangeWorktree(files=stored, worktree=str(workspace.root))
             operation = publish(workspace, invocation, Undo(operation=target.id, inverse=inverse))
@@ -98,7 +103,9 @@ def _invert_run(change: PublishRun | HideRun) -> EffectiveChange:
     return PublishRun(run=change.run, record=change.record)
 
 
-def _reverse_files(workspace: Workspace, change: ChangeWorktree) -> WorktreeChange:
+def _reverse_files(
+    workspace: Workspace, change: ChangeWorktree, *, overwrite: bool
+) -> WorktreeChange:
     if change.worktree != str(workspace.root):
         message = f"that operation changed files of another worktree, {change.worktree!r}"
         raise WorktreeError(message, hint=f"run `mlv -C {change.worktree} undo`")
@@ -109,10 +116,17 @@ def _reverse_files(workspace: Workspace, change: ChangeWorktree) -> WorktreeChan
         expected = each.after.fingerprint if each.after else None
         if (now.fingerprint if now else None) != expected:
             edited.append(each.path)
-    if edited:
+    if edited and not overwrite:
         message = f"files were edited since: {enumerate_some(edited)}"
-        hint = "commit them, or record them with `mlv run`, then go back with `mlv rollback RUN`"
+        hint = "go on with `mlv undo --overwrite`, which can be undone as well"
         raise WorktreeError(message, hint=hint)
-    return WorktreeChange(
-        files=tuple(each.reversed() for each in done.files), directories=done.directories
-    )
+    with workspace.objects.transaction() as objects:
+        files = tuple(
+            FileChange(
+                path=each.path,
+                before=read_state(workspace, each.path, objects),
+                after=each.before,
+            )
+            for each in done.files
+        )
+    return WorktreeChange(files=files, directories=done.directories)

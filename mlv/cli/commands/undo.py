@@ -14,6 +14,9 @@ def undo(
         str | None,
         typer.Argument(metavar="OPERATION", help="Which one; the newest when it is left out."),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that were edited since.")
+    ] = False,
     reason: ReasonOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -28,7 +31,7 @@ def undo(
 
     Exit codes:
         0  done
-        3  nothing to undo, or files were edited since
+        3  nothing to undo, or files were edited since and --overwrite is not given
     """
     from mlv.app.restore.undo import undo as undo_operation
     from mlv.cli.render.restore import print_undo
@@ -36,4 +39,4 @@ def undo(
 
     workspace = open_here()
     asked = invocation_of(workspace, reason=reason)
-    print_undo(undo_operation(workspace, operation, asked), as_json=as_json)
+    print_undo(undo_operation(workspace, operation, asked, overwrite=overwrite), as_json=as_json)
