@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -33,7 +33,7 @@ from mlv.core.operation import (
     LoggedOperation,
     WorktreeChange,
 )
-from mlv.core.paths import RepoPath, is_below
+from mlv.core.paths import RepoPath, is_below, parents_of
 from mlv.core.run import Run
 from mlv.core.tree import Fingerprint
 from mlv.errors import MissingFileError, StorageError, WorktreeError
@@ -74,11 +74,14 @@ class RollbackPlan(msgspec.Struct, frozen=True, kw_only=True):
         files: The files, sorted by path; `unsaved` where what is there now is in no
             commit and in no run.
         unknown: Files of the worktree that the run does not know; they stay.
+        behind_links: Data of the run behind a symbolic link, which leads out of the
+            worktree; it stays as it is.
     """
 
     run: Run
     files: tuple[PlannedFile, ...]
     unknown: tuple[RepoPath, ...]
+    behind_links: tuple[RepoPath, ...] = ()
 
 
 class RollbackResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +126,7 @@ def roll_back(
     with worktree_lock(workspace), saved_worktree(workspace) as saved:
         plan, targets = _plan(workspace, request, saved.commit)
         _refuse_unsaved(plan, request)
+        _warn_of_links(plan, reporter)
         if not plan.files:
             saved.discard()
             return RollbackResult(plan=plan, operation=None)
@@ -153,6 +157,8 @@ def _plan(
     require_objects(workspace, targets)
     present = workspace.git.tree_files(saved_commit)
     absent = find_absent(workspace, targets, present)
+    behind = _find_behind_links(workspace, absent)
+    absent = {path: file for path, file in absent.items() if path not in behind}
     require_way(workspace, absent)
     unsaved = find_unsaved(workspace, absent, present, known.runs)
     files = tuple(
@@ -164,7 +170,24 @@ def _plan(
         for path in absent
     )
     unknown = () if request.paths else tuple(sorted(present.keys() - everything.keys()))
-    return RollbackPlan(run=run, files=files, unknown=unknown), absent
+    plan = RollbackPlan(run=run, files=files, unknown=unknown, behind_links=behind)
+    return plan, absent
+
+
+def _find_behind_links(
+    workspace: Workspace, files: Mapping[RepoPath, TargetFile]
+) -> tuple[RepoPath, ...]:
+    links = {
+        parent
+        for path in files
+        for parent in parents_of(path)
+        if os_path(workspace.root, parent).is_symlink()
+    }
+    return tuple(
+        path
+        for path, file in files.items()
+        if isinstance(file, StoredFile) and not links.isdisjoint(parents_of(path))
+    )
 
 
 def _refuse_busy(workspace: Workspace) -> None:
@@ -199,6 +222,12 @@ def _select(
             raise MissingFileError(message, hint="see what it has with `mlv show RUN`")
         selected |= found
     return selected
+
+
+def _warn_of_links(plan: RollbackPlan, reporter: Reporter) -> None:
+    if plan.behind_links:
+        names = enumerate_some(plan.behind_links, n_shown=3)
+        reporter.warn(f"data behind a symbolic link was left as is: {names}")
 
 
 def _note_unknown(plan: RollbackPlan, reporter: Reporter) -> None:

@@ -47,6 +47,8 @@ def print_plan(plan: RollbackPlan, *, as_json: bool) -> None:
         typer.echo(f"{file.action} {show_path(file.path)}{mark}")
     for path in plan.unknown:
         typer.echo(f"leave {show_path(path)}")
+    for path in plan.behind_links:
+        typer.echo(f"leave {show_path(path)}  (behind a symbolic link)")
     if not plan.files:
         typer.echo(f"nothing to do: the files are those of run {plan.run.name} already")
 
@@ -58,7 +60,9 @@ def print_rollback(result: RollbackResult, *, as_json: bool) -> None:
         return
     plan = result.plan
     if result.operation is None:
-        typer.echo(f"nothing to do: the files are those of run {plan.run.name} already")
+        typer.echo(
+            f"nothing to do: the {'other ' if plan.behind_links else ''}files are those of run {plan.run.name} already"
+        )
         return
     for file in plan.files:
         action = "created" if file.action == "create" else "replaced"

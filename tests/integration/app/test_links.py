@@ -94,3 +94,20 @@ def test_rollback_finds_a_link_inside_an_output_in_place(repo: Repository) -> No
     repo.shell("mkdir out; echo 1 > out/step-1; ln -s step-1 out/latest", outputs=["out"])
     plan = plan_rollback(repo.open(), RollbackRequest(reference="last"))
     assert plan.files == ()
+
+
+def test_rollback_leaves_data_behind_a_link_and_brings_the_rest_back(linked: Repository) -> None:
+    (linked.root / "far").symlink_to(linked.root.parent / "disk")
+    linked.write("far/x.csv", "1\n")
+    linked.shell("true", inputs=["far/x.csv"], name="first")
+    linked.write("far/x.csv", "2\n")
+    linked.write("params.yaml", "lr: 9\n")
+
+    done = linked.mlv("rollback", "first", "--overwrite")
+
+    assert (done.code, done.stderr.splitlines()[0]) == (
+        0,
+        "warning: data behind a symbolic link was left as is: far/x.csv",
+    )
+    assert linked.read("far/x.csv") == "2\n"
+    assert linked.read("params.yaml") != "lr: 9\n"
