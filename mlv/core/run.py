@@ -150,11 +150,13 @@ class ParamSource(Record, frozen=True, kw_only=True):
         name: Path of a params file, `command` for flags, `api` for `log_params`.
         values: As they were, nested.
         file: Fingerprint of the params file.
+        keys: Dotted names of the only keys that count; empty for all of the file.
     """
 
     name: str
     values: ParamTree
     file: Fingerprint | None = None
+    keys: tuple[str, ...] = ()
 
 
 class Metric(Record, frozen=True, kw_only=True):

@@ -11,10 +11,10 @@ from typing import TypeVar
 import msgspec
 
 from mlv.app.record.code import record_code
+from mlv.app.record.params import read_selected
 from mlv.app.reporter import SilentReporter
 from mlv.app.workspace import Workspace
 from mlv.capture.metrics_file import read_metrics_file
-from mlv.capture.params import read_params_file
 from mlv.core.paths import RepoPath
 from mlv.core.run import API, Content, Input, Metric, Output, ParamSource, Run
 from mlv.core.scalars import scalar_of
@@ -92,7 +92,7 @@ def _params(workspace: Workspace, like: Run) -> Iterator[ParamSource]:
             continue
         path = os_path(workspace.root, RepoPath(source.name))
         if path.is_file():
-            values = read_params_file(path, source.name)
+            values = read_selected(path, source.name, source.keys)
             yield msgspec.structs.replace(source, values=values)
 
 

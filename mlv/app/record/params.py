@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from mlv.app.workspace import Workspace
 from mlv.capture.params import params_from_argv, read_params_file
 from mlv.core.paths import RepoPath
-from mlv.core.run import ParamSource
+from mlv.core.run import ParamSource, ParamTree
 from mlv.errors import FileChangedError, MissingFileError
 from mlv.worktree.fingerprint import HashOnly, fingerprint
 from mlv.worktree.paths import os_path, repo_path
@@ -91,10 +91,18 @@ def _parse_declared(directory: Path, text: str) -> tuple[Path, tuple[str, ...]]:
 def _read_file(workspace: Workspace, path: Path, keys: tuple[str, ...]) -> ParamSource:
     name = repo_path(workspace.root, path)
     found = fingerprint(path, HashOnly())  # first: `store_params_files` sees a later change
+    return ParamSource(name=name, values=read_selected(path, name, keys), file=found, keys=keys)
+
+
+def read_selected(path: Path, name: str, keys: tuple[str, ...]) -> ParamTree:
+    """Return the params of a file; only those called `keys`, when there are any.
+
+    Raises:
+        MissingFileError: A key is not there.
+        UnreadableFileError: The file is malformed.
+    """
     values = read_params_file(path, name)
-    return ParamSource(
-        name=name, values=_select(values, keys, name) if keys else values, file=found
-    )
+    return _select(values, keys, name) if keys else values
 
 
 def _select(values: dict[str, Any], keys: tuple[str, ...], name: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from mlv.capture.streams import Passthrough
 from mlv.core.environment import Environment
 from mlv.core.environment_diff import EnvironmentDiff
 from mlv.core.paths import RepoPath
-from mlv.core.run import API, Reproduction, Run, Tolerance
+from mlv.core.run import API, ParamSource, Reproduction, Run, Tolerance
 from mlv.core.run_diff import diff_environment_records
 from mlv.core.verdict import Comparison, TolerancePolicy, Verdict, compare_reproduction
 from mlv.worktree.paths import is_inside, os_path
@@ -161,15 +161,19 @@ def _request(workspace: Workspace, sandbox: Workspace, preflight: Preflight) -> 
         executable=preflight.executable,
         inputs=tuple(os_path(root, i.path) for i in run.inputs if i.source != "observed"),
         outputs=tuple(os_path(root, o.path) for o in run.outputs if o.source != "observed"),
-        params=tuple(
-            str(os_path(root, RepoPath(source.name))) for source in run.params if source.file
-        ),
+        params=tuple(_declare(root, source) for source in run.params if source.file),
         metrics=tuple(os_path(root, RepoPath(name)) for name in metrics_files),
         observe=run.observed,
         kind="reproduction",
         original=run.id,
         code=run.code,
     )
+
+
+def _declare(root: Path, source: ParamSource) -> str:
+    """Return a params file and its keys as a person would name them with `--params`."""
+    path = str(os_path(root, RepoPath(source.name)))
+    return f"{path}:{','.join(source.keys)}" if source.keys else path
 
 
 def _variables(workspace: Workspace, sandbox: Workspace, run: Run) -> dict[str, str]:

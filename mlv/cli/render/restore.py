@@ -60,9 +60,8 @@ def print_rollback(result: RollbackResult, *, as_json: bool) -> None:
         return
     plan = result.plan
     if result.operation is None:
-        typer.echo(
-            f"nothing to do: the {'other ' if plan.behind_links else ''}files are those of run {plan.run.name} already"
-        )
+        which = "the other files" if plan.behind_links else "the files"
+        typer.echo(f"nothing to do: {which} are those of run {plan.run.name} already")
         return
     for file in plan.files:
         action = "created" if file.action == "create" else "replaced"

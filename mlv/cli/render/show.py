@@ -116,7 +116,8 @@ def _fingerprint(fingerprint: Fingerprint | None) -> str:
     if fingerprint is None:
         return "changed before it could be recorded"
     size = format_size(fingerprint.content_bytes)
-    files = f", {fingerprint.n_files} files" if fingerprint.kind == "dir" else ""
+    count = fingerprint.n_files
+    files = f", {count} file{'' if count == 1 else 's'}" if fingerprint.kind == "dir" else ""
     return f"{fingerprint.digest[:12]}  {size}{files}"
 
 

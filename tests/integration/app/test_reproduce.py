@@ -253,3 +253,13 @@ def test_plan_does_nothing(repo: Repository) -> None:
     before = repo.state()
     assert plan_reproduction(repo.open(), "last").blockers == ()
     assert repo.state() == before
+
+
+def test_reproduce_reads_the_same_keys_of_a_params_file(repo: Repository) -> None:
+    repo.write("conf.yaml", "lr: 1\nother: 2\n")
+    repo.commit()
+    run = repo.shell("echo 1 > out.txt", outputs=["out.txt"], params=("conf.yaml:lr",))
+    result = _reproduce(repo)
+    assert run.params[0].keys == ("lr",)
+    assert result.reproduction is not None
+    assert result.reproduction.params[0].values == {"lr": 1}
