@@ -6,6 +6,7 @@ Source: docs/reference/store-format.md, "Files".
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from pathlib import Path
@@ -16,6 +17,8 @@ from mlv.store.durable import sync_directory
 from mlv.store.failures import storage_error, storage_errors
 
 FORMAT = b"mlv-store 1\ndigest blake3\n"
+
+_CLONE_ID = re.compile(rb"[0-9A-Za-z-]{1,64}")
 
 _DIRECTORIES = ("objects", "live", "log", "quarantine", "tmp", "cache")
 
@@ -48,9 +51,15 @@ class Layout:
 
         Raises:
             StorageError: It cannot be read.
+            CorruptDataError: It is no id.
         """
         with storage_errors("read the id of this clone"):
-            return (self.root / "clone").read_text().strip()
+            found = (self.root / "clone").read_bytes().strip()
+        if not _CLONE_ID.fullmatch(found):
+            message = f"{self.root / 'clone'} does not hold the id of a clone"
+            hint = f"the names of the files in {self.log} are ids: put this clone's back"
+            raise CorruptDataError(message, hint=hint)
+        return found.decode()
 
 
 def create_store(root: Path, *, clone_id: str) -> Layout:

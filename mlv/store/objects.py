@@ -103,6 +103,17 @@ class ObjectStore:
             hint = f"restore {path} from a backup, or `mv {path} {away}` and record the run again"
             raise CorruptDataError(message, hint=hint)
 
+    def verify(self, content: Content) -> None:
+        """Read an object to its end.
+
+        Raises:
+            MissingObjectError: It is not in the store.
+            CorruptDataError: Its bytes are not what the digest says.
+            StorageError: The disk is failing.
+        """
+        for _ in self.stream(content):
+            pass
+
     def read_record(self, content: Content, record_type: type[RecordT]) -> RecordT:
         """Return a record.
 

@@ -20,6 +20,7 @@ from mlv.capture.observe import (
 from mlv.core.enumeration import enumerate_some
 from mlv.core.environment import Environment
 from mlv.core.paths import RepoPath, is_below
+from mlv.git.sensitive import is_secret_path
 from mlv.store.failures import storage_errors
 from mlv.worktree.paths import is_inside, os_path, real_path
 from mlv.worktree.signature import read_signature
@@ -72,6 +73,7 @@ def see(workspace: Workspace, live: LiveRun) -> Seen:
             # What was made after the run began was made by the run.
             and (path not in unseen or path in early)
             and not ignored(path)
+            and not is_secret_path(path)
             and not any(is_below(path, each) for each in declared)
         },
         declared_reads=frozenset(
@@ -80,11 +82,14 @@ def see(workspace: Workspace, live: LiveRun) -> Seen:
         writes=tuple(
             path
             for path in written
-            if not ignored(path) and os_path(workspace.root, path).is_file()
+            if not ignored(path)
+            and not is_secret_path(path)
+            and os_path(workspace.root, path).is_file()
         ),
         processes=observed.processes,
         problems=(
             *problems,
+            *_secrets(observed),
             *_changed_code(start, observed, tracked),
             *_unwatched(workspace, start, observed),
         ),
@@ -111,6 +116,12 @@ def _find_unseen(
         " declare outputs with --output"
     )
     return (), (message,)
+
+
+def _secrets(observed: Observations) -> Iterator[str]:
+    for path in sorted({*observed.reads, *observed.writes}):
+        if is_secret_path(path):
+            yield f"{path} looks like a secret: the command opened it, and it is not recorded"
 
 
 def _changed_code(

@@ -6,6 +6,7 @@ so that a change that was cut short is taken back by the next command.
 
 from __future__ import annotations
 
+import secrets
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -149,6 +150,14 @@ def finish_interrupted(workspace: Workspace, reporter: Reporter) -> None:
         journal = _load_journal(path)
         if _was_published(workspace, journal):
             _drop_journal(workspace)
+            return
+        if not Path(journal.root).is_dir():
+            parked = workspace.layout.quarantine / f"worktree-journal.{secrets.token_hex(4)}"
+            path.rename(parked)
+            reporter.warn(
+                f"a change of files in {journal.root} was cut short, and that worktree is gone",
+                hint=f"what was known of it is kept in {parked}",
+            )
             return
         owner = workspace.at(Path(journal.root))
         change = workspace.objects.read_record(journal.change, WorktreeChange)

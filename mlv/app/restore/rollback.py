@@ -37,7 +37,7 @@ from mlv.core.paths import RepoPath, is_below, parents_of
 from mlv.core.run import Run
 from mlv.core.tree import Fingerprint
 from mlv.errors import MissingFileError, StorageError, WorktreeError
-from mlv.store.objects import ObjectWriter
+from mlv.store.objects import ObjectWriter, content_of
 from mlv.worktree.paths import os_path, repo_path
 
 _SPARE_BYTES = 16 << 20
@@ -244,6 +244,9 @@ def _store_change(
 ) -> FileChange:
     """Store what lies at `path` now, and see that what is to lie there is stored."""
     before = read_state(workspace, path, objects)
+    if before is not None:
+        # What was in the store already may have rotted there; undo must be able to read it.
+        workspace.objects.verify(content_of(before.fingerprint))
     if isinstance(file, StoredFile):
         content = file.content
     else:

@@ -149,3 +149,15 @@ def test_undo_can_replace_files_that_were_edited_since(project: Repository) -> N
         == 0
     )
     assert project.read("notes.txt") == "edited since\n"
+
+
+def test_secret_that_the_command_read_is_not_stored(project: Repository) -> None:
+    project.write(".env", "KEY=sk-live-0123456789\n")
+    run = project.run(sys.executable, "-c", "open('.env').read()")
+
+    assert run.inputs == ()
+    assert run.problems == (
+        ".env looks like a secret: the command opened it, and it is not recorded",
+    )
+    objects = (project.root / ".mlv/objects").rglob("*")
+    assert not any(b"sk-live" in each.read_bytes() for each in objects if each.is_file())
