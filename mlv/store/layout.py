@@ -106,6 +106,9 @@ def open_layout(root: Path) -> Layout:
             f"the store in {root.parent} has the format {first!r}; this mlv knows 'mlv-store 1'"
         )
         raise CorruptDataError(message, hint="upgrade mlv: `pip install --upgrade mlv`")
+    with storage_errors(f"open the store in {root.parent}"):
+        for name in _DIRECTORIES:  # tools that copy files drop empty directories
+            (root / name).mkdir(exist_ok=True)
     return Layout(root)
 
 

@@ -75,3 +75,11 @@ def test_clone_id_that_is_none_is_refused(project: Repository) -> None:
 
     assert project.mlv("run", "true").code == 125
     assert project.mlv("log").code == 7
+
+
+def test_empty_directories_that_a_copy_lost_are_made_again(project: Repository) -> None:
+    for name in ("live", "tmp", "quarantine"):
+        (project.root / ".mlv" / name).rmdir()
+
+    assert project.mlv("run", "-q", "true").code == 0
+    assert project.mlv("recover").code == 0
