@@ -118,9 +118,9 @@ def _refuse_damaged(reference: str, known: KnownRuns) -> None:
     newest = known.runs[-1].id if known.runs else ""
     for run_id, error in known.damaged.items():
         # A position among the runs, or the best of them, cannot be told without this one.
-        is_last = reference == "last" and run_id > newest
-        is_last = is_last or reference.startswith(("last~", "best:", "worst:", "tag:"))
-        if is_last or (reference and run_id.startswith(reference.lower())):
+        needs_it = reference.startswith(("last~", "best:", "worst:", "tag:"))
+        needs_it = needs_it or (reference == "last" and run_id > newest)
+        if needs_it or (reference and run_id.startswith(reference.lower())):
             message = f"the record of run {run_id} cannot be read: {error.message}"
             raise CorruptDataError(message, hint=error.hint) from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
@@ -46,11 +46,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         project: `mlv.yaml` at the root of the worktree.
-        verify: When bytes that are read are checked against their digest.
     """
 
     project: Project = Project()
-    verify: Literal["always"] = "always"
 
 
 def _policy(setting: MetricSetting) -> MetricPolicy:

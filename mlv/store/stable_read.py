@@ -68,6 +68,21 @@ def _hash(file: BinaryIO) -> Content:
     return Content(digest=Digest(hasher.hexdigest()), size_bytes=size_bytes)
 
 
+def file_state(found: os.stat_result) -> tuple[int, int, int, int, int, int]:
+    """Return what tells a file from another, and from itself at another time.
+
+    That is device, inode, size, mtime and ctime in nanoseconds, and mode.
+    """
+    return (
+        found.st_dev,
+        found.st_ino,
+        found.st_size,
+        found.st_mtime_ns,
+        found.st_ctime_ns,
+        found.st_mode,
+    )
+
+
 def _open(path: str, flags: int) -> int:
     # A pipe without a writer must not make this wait.
     return os.open(path, flags | os.O_NONBLOCK)

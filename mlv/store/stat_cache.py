@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mlv.core.digest import parse_digest
 from mlv.core.run import Content
-from mlv.store.stable_read import RACY_NS
+from mlv.store.stable_read import RACY_NS, file_state
 
 _BUSY_TIMEOUT_S = 5.0
 _STATE = ("device", "inode", "size", "mtime_ns", "ctime_ns", "mode")
@@ -99,12 +99,4 @@ def _connect(file: Path) -> sqlite3.Connection | None:
 
 
 def _key(path: Path, found: os.stat_result) -> tuple[bytes | int, ...]:
-    return (
-        os.fsencode(path),
-        found.st_dev,
-        found.st_ino,
-        found.st_size,
-        found.st_mtime_ns,
-        found.st_ctime_ns,
-        found.st_mode,
-    )
+    return (os.fsencode(path), *file_state(found))

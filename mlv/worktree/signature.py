@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from blake3 import blake3
 
-from mlv.store.stable_read import RACY_NS
+from mlv.store.stable_read import RACY_NS, file_state
 from mlv.worktree.fingerprint import SKIPPED_NAMES
 
 
@@ -40,18 +40,7 @@ def read_signature(path: Path, *, now_ns: int) -> Signature:
     hasher = blake3()
     newest_ns = 0
     for name, found in _walk(path):
-        hasher.update(
-            b"%b\0%d %d %d %d %d %o\n"
-            % (
-                os.fsencode(name),
-                found.st_dev,
-                found.st_ino,
-                found.st_size,
-                found.st_mtime_ns,
-                found.st_ctime_ns,
-                found.st_mode,
-            )
-        )
+        hasher.update(b"%b\0%d %d %d %d %d %o\n" % (os.fsencode(name), *file_state(found)))
         newest_ns = max(newest_ns, found.st_mtime_ns, found.st_ctime_ns)
     return Signature(value=hasher.hexdigest(), newest_ns=newest_ns, taken_ns=now_ns)
 

@@ -16,7 +16,7 @@ from mlv.app.record.touched import began_ns
 from mlv.app.workspace import Workspace
 from mlv.capture.journal_reader import read_journal
 from mlv.core.operation import PublishRun
-from mlv.core.run import ParamSource, Run
+from mlv.core.run import API, ParamSource, Run
 from mlv.errors import RecordingFailedError
 
 
@@ -43,9 +43,7 @@ def seal_run(
     outputs, output_problems = seal_outputs(workspace, start, seen, journal.artifacts)
     metrics = seal_metrics(workspace, start, seen, journal)
     environment = complete_environment(workspace, start, seen)
-    params = start.params
-    if journal.params:
-        params = (*params, ParamSource(name="api", values=journal.params))
+    logged = (ParamSource(name=API, values=journal.params),) if journal.params else ()
     return Run(
         id=start.id,
         name=journal.name or start.name,
@@ -63,7 +61,7 @@ def seal_run(
         observed=start.observed and bool(seen.processes),
         inputs=inputs,
         outputs=outputs,
-        params=params,
+        params=(*start.params, *logged),
         metrics=metrics.metrics,
         metric_policies=start.metric_policies,
         series=metrics.series,

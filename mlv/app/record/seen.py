@@ -19,7 +19,7 @@ from mlv.capture.observe import (
 )
 from mlv.core.enumeration import enumerate_some
 from mlv.core.environment import Environment
-from mlv.core.paths import RepoPath, is_below
+from mlv.core.paths import RepoPath, is_below, parents_of
 from mlv.git.sensitive import is_secret_path
 from mlv.store.failures import storage_errors
 from mlv.worktree.paths import is_inside, os_path, real_path
@@ -61,8 +61,8 @@ def see(workspace: Workspace, live: LiveRun) -> Seen:
     tracked = workspace.git.tracked(observed.reads) if observed.reads else {}
     known = tracked.keys() | _untracked_code(start)
     declared = {each.path for each in start.inputs if each.source == "declared"}
-    early = {each.path for each in start.inputs}
     unseen, problems = _find_unseen(workspace, start, observed)
+    made = frozenset(unseen).difference(each.path for each in start.inputs)
     written = dict.fromkeys((*observed.writes, *_written_metrics(workspace, start), *unseen))
     return Seen(
         reads={
@@ -71,7 +71,7 @@ def see(workspace: Workspace, live: LiveRun) -> Seen:
             # The snapshot holds links, not what lies behind them.
             if (path not in known or os_path(workspace.root, path).is_symlink())
             # What was made after the run began was made by the run.
-            and (path not in unseen or path in early)
+            and path not in made
             and not ignored(path)
             and not is_secret_path(path)
             and not any(is_below(path, each) for each in declared)
@@ -107,7 +107,8 @@ def _find_unseen(
     unseen = tuple(
         path
         for path in find_touched(workspace, start)
-        if path not in observed.writes and not any(is_below(path, each) for each in accounted)
+        if path not in observed.writes
+        and accounted.isdisjoint((RepoPath("."), *parents_of(path), path))
     )
     if not unseen or not has_company(workspace, start):
         return unseen, ()

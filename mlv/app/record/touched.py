@@ -28,7 +28,8 @@ def find_touched(workspace: Workspace, start: RunStart) -> tuple[RepoPath, ...]:
     environments, and what lies behind symbolic links: those change for other reasons.
     """
     since_ns = began_ns(start)
-    touched = [path for path in _walk(workspace.root, "", since_ns) if _counts(path)]
+    found = _walk(workspace.root, "", since_ns)
+    touched = [path for path in found if not path.endswith(CODE_SUFFIXES)]
     tracked = workspace.git.tracked(touched) if touched else {}
     return tuple(sorted(path for path in touched if path not in tracked))
 
@@ -56,10 +57,6 @@ def has_company(workspace: Workspace, start: RunStart) -> bool:
 def began_ns(start: RunStart) -> int:
     """Return when a run began, nanoseconds since 1970."""
     return int(start.started_at.timestamp() * 1e9)
-
-
-def _counts(path: RepoPath) -> bool:
-    return not path.endswith(CODE_SUFFIXES)
 
 
 def _walk(root: Path, inner: str, since_ns: int) -> Iterator[RepoPath]:
