@@ -52,19 +52,8 @@ class Workspace:
 
 
 @pytest.fixture(autouse=True)
-def git_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def git_environment(own_environment: None) -> None:
     """Give Git an identity, and none of the settings of the machine."""
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    home = tmp_path / "home"
-    home.mkdir()
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    for role in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{role}_NAME", "Ada")
-        monkeypatch.setenv(f"GIT_{role}_EMAIL", "ada@example.com")
 
 
 @pytest.fixture
