@@ -1,4 +1,8 @@
-"""Measure, print tables, and write the figures as JSON."""
+"""Measure, print tables, and write the figures as JSON.
+
+Without `store`: what starting mlv and recording a run cost.
+With it: what the store costs on many files and on huge ones.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +17,18 @@ from benchmarks.peers import PEERS, install_peer
 from benchmarks.recording import compare_recording
 from benchmarks.report import SCHEMA, Comparison, Report, format_comparison, save_report
 from benchmarks.startup import compare_global_option, compare_import, compare_log
+from benchmarks.store.cases import CASES
+from benchmarks.store.session import RESULTS as STORE_RESULTS
+from benchmarks.store.session import Request, measure_store, update_page
+from benchmarks.store.tools import OWN_TOOLS, TOOLS
 
 ROOT = Path(__file__).parent.parent
 LATEST = ROOT / "build" / "benchmarks.json"
+LATEST_STORE = ROOT / "build" / "benchmarks-store.json"
 RESULTS = ROOT / "benchmarks" / "results"
 
+_ROUNDS = 21
+_STORE_ROUNDS = 3
 _FEWER_ROUNDS = 3
 """Recording takes seconds with some peers, so it gets a third of the rounds."""
 
@@ -25,17 +36,25 @@ _FEWER_ROUNDS = 3
 def main() -> None:
     """Run the benchmarks that the command line asks for."""
     options = _parse_options()
+    with tempfile.TemporaryDirectory(prefix="mlv-benchmarks-", dir=options.directory) as scratch:
+        if options.what:
+            _measure_store(options, Path(scratch))
+        else:
+            _measure_startup(options, Path(scratch))
+
+
+def _measure_startup(options: argparse.Namespace, directory: Path) -> None:
     measured_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
     comparisons = []
-    with tempfile.TemporaryDirectory(prefix="mlv-benchmarks-") as scratch:
-        for comparison in _measure(Path(scratch), options.rounds, PEERS if options.peers else ()):
-            print(format_comparison(comparison), flush=True)
-            comparisons.append(comparison)
+    peers = PEERS if options.peers else ()
+    for comparison in _measure(directory, options.rounds or _ROUNDS, peers):
+        print(format_comparison(comparison), flush=True)
+        comparisons.append(comparison)
     path = RESULTS / f"{options.save}.json" if options.save else LATEST
     report = Report(
         schema=SCHEMA,
         measured_at=measured_at,
-        machine=describe_machine(),
+        machine=describe_machine(directory),
         comparisons=tuple(comparisons),
     )
     save_report(report, path)
@@ -51,22 +70,71 @@ def _measure(scratch: Path, n_rounds: int, peer_names: tuple[str, ...]) -> Itera
     yield compare_recording(scratch, peers, n_rounds=max(1, n_rounds // _FEWER_ROUNDS))
 
 
+def _measure_store(options: argparse.Namespace, directory: Path) -> None:
+    path = STORE_RESULTS / f"{options.save}.json" if options.save else LATEST_STORE
+    LATEST_STORE.unlink(missing_ok=True)
+    request = Request(
+        cases=tuple(options.what[1:]),
+        tools=tuple(options.tool or (TOOLS if options.peers else OWN_TOOLS)),
+        n_rounds=options.rounds or _STORE_ROUNDS,
+        scale=options.scale,
+        directory=directory,
+    )
+    measure_store(request, path)
+    if options.save:
+        update_page(path)
+
+
 def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    names = [case.name for case in CASES]
     parser.add_argument(
-        "--rounds", type=int, default=21, metavar="N", help="samples of each command (default: 21)"
+        "what",
+        nargs="*",
+        metavar="store [CASE]",
+        help=f"measure the store: {', '.join(names)}"
+        f" (default: all but {', '.join(case.name for case in CASES if not case.by_default)})",
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        metavar="N",
+        help=f"samples of each command (default: {_ROUNDS}, of the store {_STORE_ROUNDS})",
     )
     parser.add_argument(
         "--peers",
         action="store_true",
-        help=f"measure {' and '.join(PEERS)} too, installed below the user's cache directory",
+        help=f"measure {' and '.join(PEERS)} too, or for the store {', '.join(TOOLS[2:])};"
+        " those of the package index are installed below the user's cache directory",
+    )
+    parser.add_argument(
+        "--tool",
+        action="append",
+        choices=TOOLS,
+        help="of the store, measure only this tool; may be given several times",
+    )
+    parser.add_argument(
+        "--scale", type=float, default=1.0, metavar="F", help="of the store, F times the data"
+    )
+    parser.add_argument(
+        "--directory",
+        type=Path,
+        metavar="DIR",
+        help="where to measure: on a file system with a journal (default: a temporary directory)",
     )
     parser.add_argument(
         "--save",
         metavar="NAME",
-        help="keep the figures as benchmarks/results/NAME.json instead of build/benchmarks.json",
+        help="keep the figures as benchmarks/results/NAME.json, of the store as"
+        " benchmarks/results/store/NAME.json and in the documentation, instead of below build/",
     )
-    return parser.parse_args()
+    options = parser.parse_intermixed_args()
+    unknown = [name for name in options.what[1:] if name not in names]
+    if options.what[:1] not in ([], ["store"]) or unknown:
+        parser.error(f"not a benchmark: {' '.join(unknown or options.what[:1])}")
+    if options.save and options.scale != 1:
+        parser.error("figures of another scale are not kept")
+    return options
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 import mlv
+from benchmarks.file_system import FileSystem, describe_file_system
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,10 +23,11 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     python: str
     git: str
     mlv: str
+    file_system: FileSystem | None = None
 
 
-def describe_machine() -> Machine:
-    """Read the facts about this machine."""
+def describe_machine(directory: Path) -> Machine:
+    """Read the facts about this machine, and about the file system that a directory is on."""
     return Machine(
         system=f"{platform.system()} {platform.machine()}",
         processor=_processor(),
@@ -34,6 +36,7 @@ def describe_machine() -> Machine:
         python=f"{platform.python_implementation()} {platform.python_version()}",
         git=subprocess.check_output(["git", "--version"], text=True).split()[2],
         mlv=mlv.__version__,
+        file_system=describe_file_system(directory),
     )
 
 

@@ -9,32 +9,56 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
+
+from benchmarks.memory import watch_tree
 
 _RSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 """The unit of `ru_maxrss`. Source: getrusage(2) of macOS and of Linux."""
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """One command to measure."""
+    """One command to measure.
+
+    Attributes:
+        name: What tables call it.
+        argv: What is executed.
+        directory: Where it is executed.
+        variables: What its environment holds besides that of this process.
+        watches_tree: Whether to look at the memory of all its processes too, which costs time:
+            for what takes seconds, not milliseconds.
+    """
 
     name: str
     argv: tuple[str, ...]
     directory: Path
     variables: Mapping[str, str] = {}
+    watches_tree: bool = False
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """What one execution cost, children that it waited for included.
 
     The peak is never below the memory of the process that measures: a child starts as its copy.
+
+    Attributes:
+        wall_s: From start to end.
+        cpu_s: User and system together.
+        peak_rss_bytes: Memory of the largest process.
+        peak_tree_bytes: Memory of all processes together, pages that they share counted for each.
+        git_s: How much of the wall time was Git's, where a tool leaves a part of its work to it.
+        growth_bytes: By how much the store grew.
     """
 
     wall_s: float
     cpu_s: float
     peak_rss_bytes: int
+    peak_tree_bytes: int | None = None
+    git_s: float | None = None
+    growth_bytes: int | None = None
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +91,22 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     def peak_rss_bytes(self) -> int:
         """Largest memory of any process in any execution."""
         return max(sample.peak_rss_bytes for sample in self.samples)
+
+    @property
+    def peak_tree_bytes(self) -> int | None:
+        """Largest memory of all processes together in any execution, if it was watched."""
+        watched = [sample.peak_tree_bytes for sample in self.samples if sample.peak_tree_bytes]
+        return max(watched, default=None)
+
+    @property
+    def median_git_s(self) -> float | None:
+        """Median of the wall times in Git, of a tool that leaves a part of its work to it."""
+        return _median([sample.git_s for sample in self.samples])
+
+    @property
+    def median_growth_bytes(self) -> float | None:
+        """Median of the growth of the store, if it was counted."""
+        return _median([sample.growth_bytes for sample in self.samples])
 
 
 def measure_in_turn(cases: Sequence[Case], *, n_rounds: int) -> tuple[Timing, ...]:
@@ -106,15 +146,23 @@ def execute(case: Case) -> Sample:
             stdout=output,
             stderr=output,
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        wall_s = time.perf_counter() - start_s
+        with watch_tree(process.pid) if case.watches_tree else nullcontext() as peak:
+            _, status, usage = os.wait4(process.pid, 0)
+            wall_s = time.perf_counter() - start_s
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             output.seek(0)
             written = output.read().decode(errors="replace")
             raise RuntimeError(f"{case.name!r} exited with {process.returncode}:\n{written}")
+    peak_rss_bytes = usage.ru_maxrss * _RSS_UNIT_BYTES
     return Sample(
         wall_s=wall_s,
         cpu_s=usage.ru_utime + usage.ru_stime,
-        peak_rss_bytes=usage.ru_maxrss * _RSS_UNIT_BYTES,
+        peak_rss_bytes=peak_rss_bytes,
+        peak_tree_bytes=max(peak.n_bytes, peak_rss_bytes) if peak else None,
     )
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None

@@ -1,0 +1,1 @@
+"""What the store costs on many files and on huge ones, beside other tools."""
