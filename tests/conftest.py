@@ -41,6 +41,7 @@ def empty_repository(own_environment: None, tmp_path: Path) -> Repository:
 def bare_repository(empty_repository: Repository) -> Repository:
     """Return a Git repository with one commit, without a store."""
     empty_repository.write("params.yaml", "lr: 0.1\n")
+    empty_repository.write(".gitattributes", "*.mlv merge=mlv\n")  # as after the first `mlv init`
     empty_repository.commit("first")
     return empty_repository
 

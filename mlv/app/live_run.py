@@ -14,6 +14,7 @@ import msgspec
 
 from mlv.capture.liveness import ProcessIdentity
 from mlv.core.canonical import decode_record, encode_record
+from mlv.core.digest import digest_of
 from mlv.core.ids import RunIdField
 from mlv.core.paths import RepoPath
 from mlv.core.run import (
@@ -131,7 +132,7 @@ def save_start(live: Path, start: RunStart) -> None:
         OSError: The disk is full, read-only or failing.
     """
     (live / _RESERVE_FILE).write_bytes(bytes(_RESERVE_BYTES))
-    replace_file(live / _START_FILE, encode_record(start))
+    replace_file(live / _START_FILE, _with_digest(start))
 
 
 def load_start(live: Path) -> RunStart:
@@ -141,7 +142,7 @@ def load_start(live: Path) -> RunStart:
         CorruptDataError: It cannot be read.
     """
     try:
-        return decode_record((live / _START_FILE).read_bytes(), RunStart)
+        return decode_record(_without_digest((live / _START_FILE).read_bytes()), RunStart)
     except (OSError, ValueError) as error:
         message = f"the run in progress {live.name!r} cannot be read: {error}"
         raise CorruptDataError(message, hint=f"look into {live}") from error
@@ -171,7 +172,7 @@ def save_end(live: Path, end: End) -> None:
     """
     with storage_errors("write down how the command ended"):
         (live / _RESERVE_FILE).unlink(missing_ok=True)
-        replace_file(live / _END_FILE, encode_record(end))
+        replace_file(live / _END_FILE, _with_digest(end))
 
 
 def load_end(live: Path) -> End | None:
@@ -181,7 +182,7 @@ def load_end(live: Path) -> End | None:
         CorruptDataError: It cannot be read.
     """
     try:
-        return decode_record((live / _END_FILE).read_bytes(), End)
+        return decode_record(_without_digest((live / _END_FILE).read_bytes()), End)
     except FileNotFoundError:
         return None
     except ValueError as error:
@@ -192,3 +193,22 @@ def load_end(live: Path) -> End | None:
 def list_live(live_root: Path) -> list[Path]:
     """Return the directories of all runs in progress, oldest first."""
     return sorted(path for path in live_root.iterdir() if (path / _START_FILE).exists())
+
+
+def _with_digest(record: msgspec.Struct) -> bytes:
+    """Return a record and its digest, a line each."""
+    encoded = encode_record(record)
+    return encoded + f"\n{digest_of(encoded)}\n".encode()
+
+
+def _without_digest(data: bytes) -> bytes:
+    """Return the record of `_with_digest`; mlv 0.1 wrote no digest.
+
+    Raises:
+        ValueError: It has another digest.
+    """
+    encoded, newline, rest = data.partition(b"\n")
+    if newline and rest != f"{digest_of(encoded)}\n".encode():
+        message = "its digest is wrong"
+        raise ValueError(message)
+    return encoded

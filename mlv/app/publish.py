@@ -47,10 +47,15 @@ def user_name() -> str:
 def publish(workspace: Workspace, invocation: Invocation, change: Change) -> LoggedOperation:
     """Append one operation to the log of this clone.
 
+    What it refers to is durable: no transaction of the store is open.
+
     Raises:
         CorruptDataError: The log is damaged.
         StorageError: The disk is full, read-only or failing; nothing was appended.
     """
+    if workspace.objects.is_writing:
+        message = "an operation must not be published before the objects that it names"
+        raise RuntimeError(message)
     wall_ms = time.time_ns() // 1_000_000
 
     def build(last: LoggedOperation | None) -> Operation:

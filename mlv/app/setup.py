@@ -10,6 +10,7 @@ import msgspec
 from mlv.app.workspace import create_workspace, locate_repository
 from mlv.core.settings import Settings
 from mlv.git.discovery import store_directory
+from mlv.git.merge_driver import ensure_attribute, ensure_driver
 from mlv.store.durable import replace_file
 from mlv.store.failures import storage_errors
 
@@ -22,14 +23,19 @@ class InitResult(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         store: The new store.
         clone: Id of the new clone.
+        attributes: Whether `.gitattributes` names the merge driver of pointers now, and
+            did not before.
     """
 
     store: Path
     clone: str
+    attributes: bool
 
 
 def initialize(start: Path, settings: Settings) -> InitResult:
-    """Create the store of a Git repository, and keep Git from looking into it.
+    """Create the store of a Git repository, and tell Git how to treat what mlv makes.
+
+    Git is kept from looking into the store, and merges pointers with mlv.
 
     Raises:
         NotARepositoryError: `start` is not inside a Git worktree.
@@ -42,7 +48,9 @@ def initialize(start: Path, settings: Settings) -> InitResult:
         with storage_errors(f"write {exclude}"):
             _exclude_store(exclude)
     workspace = create_workspace(start, settings)
-    return InitResult(store=workspace.layout.root, clone=workspace.clone)
+    ensure_driver(workspace.git.command)
+    attributes = ensure_attribute(location.root)
+    return InitResult(store=workspace.layout.root, clone=workspace.clone, attributes=attributes)
 
 
 def _exclude_store(exclude: Path) -> None:

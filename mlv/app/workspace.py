@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from mlv.core.settings import Settings
-from mlv.errors import NotARepositoryError
+from mlv.errors import CorruptDataError, NotARepositoryError, StorageError
 from mlv.git.discovery import GitLocation, find_git, store_directory
 from mlv.git.repository import GitRepository
 from mlv.store.layout import Layout, create_store, open_layout
@@ -58,6 +58,24 @@ def open_workspace(start: Path, settings: Settings) -> Workspace:
     return _build(location, open_layout(store_directory(location)), settings)
 
 
+def inspect_workspace(start: Path, settings: Settings) -> Workspace:
+    """Open the workspace that `start` lies in, even if its store is damaged.
+
+    Raises:
+        NotARepositoryError: `start` is not inside a Git worktree.
+        NoStoreError: The repository has no store.
+    """
+    location = locate_repository(start)
+    layout = Layout(store_directory(location))
+    if not layout.root.is_dir():
+        open_layout(layout.root)  # says so
+    try:
+        clone = layout.read_clone_id()
+    except (CorruptDataError, StorageError):
+        clone = ""
+    return _assemble(location, layout, settings, clone)
+
+
 def create_workspace(start: Path, settings: Settings) -> Workspace:
     """Create the store of the repository that `start` lies in.
 
@@ -85,7 +103,10 @@ def locate_repository(start: Path) -> GitLocation:
 
 
 def _build(location: GitLocation, layout: Layout, settings: Settings) -> Workspace:
-    clone = layout.read_clone_id()
+    return _assemble(location, layout, settings, layout.read_clone_id())
+
+
+def _assemble(location: GitLocation, layout: Layout, settings: Settings, clone: str) -> Workspace:
     return Workspace(
         root=location.root,
         settings=settings,

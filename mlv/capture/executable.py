@@ -31,7 +31,7 @@ def resolve_executable(argv0: str, cwd: Path, path_env: str | None) -> Path:
     refused: Path | None = None
     for directory in _search_path(cwd, path_env):
         candidate = directory / argv0
-        if argv0 and candidate.is_file():
+        if argv0 and _is_file(candidate):
             if os.access(candidate, os.X_OK):
                 return candidate
             refused = refused or candidate
@@ -40,6 +40,13 @@ def resolve_executable(argv0: str, cwd: Path, path_env: str | None) -> Path:
     raise CommandNotFoundError(
         f"command {argv0!r} not found", hint=_find_hint(argv0, cwd, path_env)
     )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except PermissionError:  # a directory in PATH that is not for us
+        return False
 
 
 def _check_executable(path: Path, argv0: str) -> None:

@@ -10,7 +10,7 @@ import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError, NoSuchOption
 from typer.core import TyperGroup
 
-from mlv.cli.loading import COMMANDS, load_command
+from mlv.cli.loading import COMMANDS, is_command, load_command
 from mlv.errors import MlvError, RecordingFailedError, UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class MlvGroup(TyperGroup):
 
     def get_command(self, _ctx: Context, cmd_name: str) -> Command | None:
         """Return a command, None when there is none of that name."""
-        if cmd_name in COMMANDS and cmd_name not in self.commands:
+        if is_command(cmd_name) and cmd_name not in self.commands:
             self.commands[cmd_name] = load_command(cmd_name)
         return self.commands.get(cmd_name)
 

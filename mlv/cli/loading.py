@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     "init",
+    "track",
+    "untrack",
+    "status",
+    "checkout",
     "run",
     "recover",
     "log",
@@ -24,16 +28,27 @@ COMMANDS = (
     "rollback",
     "undo",
     "op",
+    "fsck",
+    "gc",
 )
 """Names of all commands, in the order in which help lists them.
 
 Each is a function, or a group of commands, of that name in the module of that name.
 """
 
+_INTERNAL = ("merge-pointer",)
+"""Commands for other programs to call, which help does not list."""
+
+
+def is_command(name: str) -> bool:
+    """Tell whether there is a command called `name`, listed or not."""
+    return name in COMMANDS or name in _INTERNAL
+
 
 def load_command(name: str) -> Command:
-    """Return the command called `name`, which is one of `COMMANDS`."""
-    found = getattr(importlib.import_module(f"mlv.cli.commands.{name}"), name)
+    """Return the command called `name`, for which `is_command` holds."""
+    word = name.replace("-", "_")
+    found = getattr(importlib.import_module(f"mlv.cli.commands.{word}"), word)
     if isinstance(found, typer.Typer):
         return typer.main.get_command(found)
     app = typer.Typer(add_completion=False, rich_markup_mode=None)

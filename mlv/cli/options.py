@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from mlv.core.link_type import LinkType
+
 RunArgument = Annotated[
     str,
     typer.Argument(
@@ -22,4 +24,9 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan; c
 
 ReasonOption = Annotated[
     str | None, typer.Option("--reason", metavar="TEXT", help="Why, for the operation log.")
+]
+
+LinkOption = Annotated[
+    LinkType | None,
+    typer.Option("--link", metavar="TYPE", help="How files share bytes with the store."),
 ]

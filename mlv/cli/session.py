@@ -6,14 +6,16 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import typer
 
 from mlv.app.publish import Invocation, read_invocation
+from mlv.app.reporter import Progress, SilentProgress, Unit
 from mlv.app.restore.change import finish_interrupted
 from mlv.app.workspace import Workspace, open_workspace
+from mlv.cli.render.progress import shown_progress, shows_progress
 from mlv.config import load_settings
 from mlv.errors import MissingFileError
 
@@ -48,6 +50,14 @@ class TerminalReporter:
             yield
         finally:
             timer.cancel()
+
+    def progress(
+        self, what: str, total: int | None, unit: Unit
+    ) -> AbstractContextManager[Progress]:
+        """Show a bar on a terminal, once the block has taken a second."""
+        if self._quiet or not shows_progress():
+            return nullcontext(SilentProgress())
+        return shown_progress(what, total, unit)
 
 
 def open_here(*, quiet: bool = False) -> Workspace:

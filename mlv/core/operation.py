@@ -99,7 +99,36 @@ class ChangeWorktree(Record, frozen=True, kw_only=True, tag_field="kind", tag="c
     saved: str | None = None
 
 
-EffectiveChange = PublishRun | HideRun | ChangeWorktree
+class DataChange(Record, frozen=True, kw_only=True):
+    """Tracked data, part of it, or a pointer, before and after; None where there was nothing."""
+
+    path: RepoPath
+    before: Fingerprint | None = None
+    after: Fingerprint | None = None
+
+    def reversed(self) -> DataChange:
+        """Return the change that takes this one back."""
+        return DataChange(path=self.path, before=self.after, after=self.before)
+
+
+class ChangeData(Record, frozen=True, kw_only=True, tag_field="kind", tag="change-data"):
+    """Data of the worktree was set to other versions.
+
+    It is published before the first file changes, and every version that it names
+    is stored by then, so that a change that was cut short can be taken back as well.
+
+    Attributes:
+        worktree: Which worktree: its path, as text for people and for a check.
+        data: What changed, sorted by path; no path lies below another.
+        revision: The Git revision whose pointers were asked for, in the person's words.
+    """
+
+    worktree: str
+    data: tuple[DataChange, ...]
+    revision: str | None = None
+
+
+EffectiveChange = PublishRun | HideRun | ChangeWorktree | ChangeData
 """A change that does something of its own."""
 
 

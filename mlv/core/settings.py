@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 
+from mlv.core.link_type import LinkType
 from mlv.core.run import Goal, MetricPolicy, Tolerance
 
 
@@ -41,14 +42,22 @@ class Project(Strict, frozen=True, kw_only=True):
         return {name: setting.goal for name, setting in self.metrics.items() if setting.goal}
 
 
+class Local(Strict, frozen=True, kw_only=True):
+    """The content of `.mlv/config.yaml`, which is of this clone alone."""
+
+    link: LinkType = "auto"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be configured.
 
     Attributes:
         project: `mlv.yaml` at the root of the worktree.
+        local: `.mlv/config.yaml`.
     """
 
     project: Project = Project()
+    local: Local = Local()
 
 
 def _policy(setting: MetricSetting) -> MetricPolicy:

@@ -216,7 +216,7 @@ class GitRepository:
                 raise
 
     def _settings(self, pattern: str) -> Iterator[tuple[str, str]]:
-        output = self.command.run("config", "-z", "--get-regexp", pattern, accept=(0, 1))
+        output = self.command.ask("config", "-z", "--get-regexp", pattern, accept=(0, 1))
         for record in output.stdout.decode("utf-8", "replace").split("\0")[:-1]:
             key, _, value = record.partition("\n")
             yield key, value

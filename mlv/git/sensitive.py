@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -45,6 +46,9 @@ _SECRET_NAMES = (
 )
 _SECRET_PATHS = ("*.aws/config", "*.docker/config.json", "*.kube/config", "*.ssh/*")
 _HARMLESS_NAMES = ("*.example", "*.sample", "*.template", "*.dist", "*.pub")
+_HINTS = sorted({pattern.strip("*") for pattern in (*_SECRET_NAMES, *_SECRET_PATHS)})
+"""Each path of a secret holds one of these; most paths hold none."""
+
 _PRIVATE_KEY = re.compile(
     rb"^[ \t\"']*-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----", re.MULTILINE
 )
@@ -63,6 +67,20 @@ def is_secret_path(path: str) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in _SECRET_NAMES) or any(
         fnmatchcase(path, pattern) for pattern in _SECRET_PATHS
     )
+
+
+def find_secret_paths(paths: Sequence[str]) -> list[str]:
+    """Return those of many paths whose names say that they hold secrets.
+
+    >>> find_secret_paths(["train.csv", "config/.env", "prod.key"])
+    ['config/.env', 'prod.key']
+    """
+    everything = "\n".join(paths).lower()
+    hints = [hint for hint in _HINTS if hint in everything]
+    if not hints:
+        return []
+    likely = (path for path in paths if any(hint in path.lower() for hint in hints))
+    return [path for path in likely if is_secret_path(path)]
 
 
 def holds_private_key(head: bytes) -> bool:

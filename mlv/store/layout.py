@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+from functools import cached_property
 from pathlib import Path
 
 from mlv.core.digest import Digest
@@ -20,9 +21,9 @@ FORMAT = b"mlv-store 1\ndigest blake3\n"
 
 _CLONE_ID = re.compile(rb"[0-9A-Za-z-]{1,64}")
 
-_DIRECTORIES = ("objects", "live", "log", "quarantine", "tmp", "cache")
+_DIRECTORIES = ("objects", "packs", "live", "log", "quarantine", "trash", "tmp", "cache")
 
-_GIT_MARKER = {
+GIT_MARKER = {
     "HEAD": b"ref: refs/heads/main\n",
     "config": b"[core]\n\trepositoryformatversion = 0\n\tbare = true\n",
 }
@@ -35,16 +36,36 @@ class Layout:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.objects = root / "objects"
+        self.packs = root / "packs"
         self.live = root / "live"
         self.log = root / "log"
         self.quarantine = root / "quarantine"
+        self.trash = root / "trash"
         self.temporary = root / "tmp"
         self.cache = root / "cache"
         self.worktree_journal = root / "worktree-journal"
+        self.lock = root / "lock"
+        self.turnstile = root / "turnstile"
+
+    @cached_property
+    def foreign_owner(self) -> tuple[int, int] | None:
+        """User and group that the store belongs to, if this process is root and they are not."""
+        if os.geteuid() != 0:
+            return None
+        found = self.root.stat()
+        return (found.st_uid, found.st_gid) if found.st_uid != 0 else None
 
     def object_file(self, digest: Digest) -> Path:
         """Return where the bytes of an object are."""
         return self.objects / digest[:2] / digest[2:]
+
+    def pack_file(self, digest: Digest) -> Path:
+        """Return where the pack of that digest is."""
+        return self.packs / digest[:2] / digest[2:]
+
+    def new_temporary(self) -> Path:
+        """Return a name for a file that is being written; it says which process owns it."""
+        return self.temporary / f"{os.getpid()}.{secrets.token_hex(8)}"
 
     def read_clone_id(self) -> str:
         """Return the id of this clone.
@@ -55,11 +76,16 @@ class Layout:
         """
         with storage_errors("read the id of this clone"):
             found = (self.root / "clone").read_bytes().strip()
-        if not _CLONE_ID.fullmatch(found):
+        if not is_clone_id(found):
             message = f"{self.root / 'clone'} does not hold the id of a clone"
             hint = f"the names of the files in {self.log} are ids: put this clone's back"
             raise CorruptDataError(message, hint=hint)
         return found.decode()
+
+
+def is_clone_id(text: bytes) -> bool:
+    """Tell whether `text` can be the id of a clone."""
+    return _CLONE_ID.fullmatch(text) is not None
 
 
 def create_store(root: Path, *, clone_id: str) -> Layout:
@@ -124,7 +150,8 @@ def _fill(root: Path, clone_id: str) -> None:
     for name in ("objects", "refs"):
         (marker / name).mkdir(parents=True)
     files = {root / "format": FORMAT, root / "clone": f"{clone_id}\n".encode()}
-    files |= {marker / name: content for name, content in _GIT_MARKER.items()}
+    files |= {root / name: b"" for name in ("lock", "turnstile")}
+    files |= {marker / name: content for name, content in GIT_MARKER.items()}
     for path, content in files.items():
         with path.open("xb") as file:
             file.write(content)

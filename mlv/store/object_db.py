@@ -7,30 +7,23 @@ believes in any file that is there, whatever its size.
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from blake3 import blake3
 from dvc_objects.db import ObjectDB
 from dvc_objects.fs.base import FileSystem
 from dvc_objects.fs.local import LocalFileSystem
 
 from mlv.core.digest import Digest, digest_of, parse_digest
 from mlv.core.run import Content
-from mlv.errors import CorruptDataError
-from mlv.store.durable import sync_directory, write_all
 from mlv.store.layout import Layout
-
-_BLOCK = 1 << 20
-_OBJECT_MODE = 0o444
+from mlv.store.whole import WholeObjects
 
 
 class LocalObjectDB(ObjectDB):
-    """Objects in `objects/<2>/<62>`, each written whole, synced, and then linked.
+    """Objects in `objects/<2>/<62>`, as `WholeObjects` writes them.
 
     Any number of processes may add to one pile at the same time. An object that
     was added is certain to survive a crash once `sync` has returned.
@@ -39,7 +32,7 @@ class LocalObjectDB(ObjectDB):
     def __init__(self, layout: Layout) -> None:
         super().__init__(LocalFileSystem(), str(layout.objects))
         self._layout = layout
-        self._unsynced: set[Path] = set()
+        self._whole = WholeObjects(layout)
 
     def write(self, source: BinaryIO, *, expected: str | None = None) -> Content:
         """Store what `source` has left to read; hash it while it is copied.
@@ -52,34 +45,11 @@ class LocalObjectDB(ObjectDB):
             CorruptDataError: They have another digest; nothing was published.
             OSError: The disk is full or failing; nothing was published.
         """
-        first = _read_block(source)
-        if len(first) < _BLOCK:
-            # Most objects are small, and most of those are there already.
-            known = Content(digest=digest_of(first), size_bytes=len(first))
-            _check(known, expected)
-            if self._is_known(known):
-                return known
-        temporary = self._layout.temporary / f"{os.getpid()}.{secrets.token_hex(8)}"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            try:
-                content = _copy(first, source, descriptor)
-                _check(content, expected)
-                if self._is_known(content):
-                    return content
-                os.fchmod(descriptor, _OBJECT_MODE)
-                os.fdatasync(descriptor)
-            finally:
-                os.close(descriptor)
-            self._publish(temporary, content)
-        finally:
-            temporary.unlink(missing_ok=True)
-        return content
+        return self._whole.write(source, expected=expected)
 
     def sync(self) -> None:
         """Wait until everything that was added is on the disk."""
-        while self._unsynced:
-            sync_directory(self._unsynced.pop())
+        self._whole.sync()
 
     def exists(self, oid: str, size_bytes: int | None = None) -> bool:
         """Tell whether an object is there, with the size that it must have.
@@ -140,60 +110,4 @@ class LocalObjectDB(ObjectDB):
 
     def quarantine(self, digest: Digest) -> Path:
         """Move the file of a damaged object out of the way, and return where it is now."""
-        away = self._quarantine_name(digest)
-        path = self._layout.object_file(digest)
-        path.rename(away)
-        self._unsynced.add(path.parent)
-        return away
-
-    def _is_known(self, content: Content) -> bool:
-        if not self.exists(content.digest, content.size_bytes):
-            return False
-        # Who made it may not have synced the directories yet.
-        self._sync_later(self._layout.object_file(content.digest))
-        return True
-
-    def _sync_later(self, final: Path) -> None:
-        self._unsynced |= {final.parent, final.parent.parent}
-
-    def _publish(self, temporary: Path, content: Content) -> None:
-        final = self._layout.object_file(content.digest)
-        final.parent.mkdir(exist_ok=True)
-        self._sync_later(final)
-        try:
-            final.hardlink_to(temporary)
-        except FileExistsError:
-            if not self.exists(content.digest, content.size_bytes):
-                # Not through `quarantine`: another process may be mending the same object.
-                self._quarantine_name(content.digest).hardlink_to(final)
-                temporary.replace(final)
-
-    def _quarantine_name(self, digest: Digest) -> Path:
-        self._unsynced.add(self._layout.quarantine)
-        return self._layout.quarantine / f"{digest}.{secrets.token_hex(4)}"
-
-
-def _check(content: Content, expected: str | None) -> None:
-    if expected not in (None, content.digest):
-        message = f"the bytes for object {expected} have the digest {content.digest}"
-        raise CorruptDataError(message)
-
-
-def _read_block(source: BinaryIO) -> bytes:
-    """Read a whole block, however little the stream gives at a time; less only at its end."""
-    block = source.read(_BLOCK)
-    while len(block) < _BLOCK and (more := source.read(_BLOCK - len(block))):
-        block += more
-    return block
-
-
-def _copy(first: bytes, source: BinaryIO, descriptor: int) -> Content:
-    hasher = blake3()
-    size_bytes = 0
-    block = first
-    while block:
-        hasher.update(block)
-        write_all(descriptor, block)
-        size_bytes += len(block)
-        block = source.read(_BLOCK)
-    return Content(digest=Digest(hasher.hexdigest()), size_bytes=size_bytes)
+        return self._whole.quarantine(digest)

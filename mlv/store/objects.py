@@ -1,33 +1,29 @@
 """Objects in, digests out; digests in, the same bytes out.
 
 This is the face of the store towards the rest of mlv. How objects lie on the
-disk, whole or in packs, is not visible through it.
+disk, whole, in packs or in chunks, is not visible through it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
 
-import msgspec
-from blake3 import blake3
-
-from mlv.core.canonical import RecordT, decode_record, encode_record
+from mlv.core.canonical import RecordT, decode_record
 from mlv.core.run import Content
-from mlv.core.tree import Fingerprint, TreeEntry, decode_tree
-from mlv.errors import CorruptDataError, MissingObjectError
-from mlv.store.failures import storage_error, storage_errors
+from mlv.core.tree import Fingerprint, TreeEntry
+from mlv.core.tree_buckets import read_directory
+from mlv.errors import CorruptDataError
+from mlv.store.failures import storage_errors
 from mlv.store.layout import Layout
-from mlv.store.stable_read import hash_file, read_stable
+from mlv.store.lock import shared_store_lock
+from mlv.store.merge_packs import merge_when_many
+from mlv.store.object_reader import ObjectReader
+from mlv.store.object_writer import ObjectWriter
+from mlv.store.owner import give_to_owner
+from mlv.store.packs import PackSet
 from mlv.store.stat_cache import StatCache
-
-if TYPE_CHECKING:
-    from mlv.store.object_db import LocalObjectDB
-
-_BLOCK = 1 << 20
+from mlv.store.sweep import sweep_temporary
 
 
 class ObjectStore:
@@ -39,29 +35,84 @@ class ObjectStore:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self._packs = PackSet(layout)
+        self._reader = ObjectReader(layout, self._packs)
+        self._writer: ObjectWriter | None = None
+        self._n_holds = 0
+        self._stat_file = layout.cache / "stat.sqlite"
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep everything in the store while the block runs.
+
+        Around a transaction and the writing of what refers to its objects, so that
+        nobody takes these for garbage in between. May be nested.
+
+        Raises:
+            StorageError: The store is read-only.
+        """
+        if self._n_holds:
+            self._n_holds += 1
+            try:
+                yield
+            finally:
+                self._n_holds -= 1
+            return
+        sweep_temporary(self._layout)
+        with shared_store_lock(self._layout):
+            self._n_holds = 1
+            try:
+                yield
+            finally:
+                self._n_holds = 0
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether a transaction is open, so that what it added is not durable yet."""
+        return self._writer is not None
 
     @contextmanager
     def transaction(self) -> Iterator[ObjectWriter]:
         """Add objects; all of them are durable when the block has ended well.
 
+        A transaction inside another one is part of that.
+
         Raises:
             StorageError: The disk is full, read-only or failing.
         """
+        if self._writer is not None:
+            yield self._writer
+            return
         with (
             storage_errors("write to the store"),
-            closing(StatCache(self._layout.cache / "stat.sqlite")) as cache,
+            self.hold(),
+            closing(self._open_cache()) as cache,
         ):
-            yield ObjectWriter(self._db, cache)
-            self._db.sync()
-            cache.save()
+            self._packs.refresh()
+            writer = self._writer = ObjectWriter(self._layout, self._packs, cache)
+            try:
+                yield writer
+                writer.publish()
+                self._packs.refresh()  # worker processes published some of their own
+                cache.save()
+                if self._stat_file.exists():
+                    give_to_owner(self._layout, self._stat_file)
+            finally:
+                self._writer = None
+                writer.discard()
+            if merge_when_many(self._layout, self._packs.packs):
+                self._packs.refresh()
+
+    def _open_cache(self) -> StatCache:
+        return StatCache(
+            self._stat_file, list_packs=lambda: [pack.name for pack in self._packs.packs]
+        )
 
     def contains(self, content: Content) -> bool:
-        """Tell whether an object is there with its full size."""
-        try:
-            found = self._layout.object_file(content.digest).stat()
-        except FileNotFoundError:
-            return False
-        return found.st_size == content.size_bytes
+        """Tell whether an object is there with its full size, or was added just now."""
+        if self._writer is not None and self._writer.has_added(content):
+            return True
+        return self._reader.contains(content)
 
     def read(self, content: Content) -> bytes:
         """Return the bytes of an object, all in memory.
@@ -71,10 +122,11 @@ class ObjectStore:
             CorruptDataError: Its bytes are not what the digest says.
             StorageError: The disk is failing.
         """
-        return b"".join(self.stream(content))
+        added = self._read_added(content)
+        return self._reader.read(content) if added is None else added
 
     def stream(self, content: Content) -> Iterator[bytes]:
-        """Yield the bytes of an object in blocks of at most 1 MiB.
+        """Yield the bytes of an object in blocks of at most 2 MiB.
 
         The caller must not trust what it was given before the iteration has ended
         without an error, because only then the digest is known to be right.
@@ -84,24 +136,11 @@ class ObjectStore:
             CorruptDataError: Its bytes are not what the digest says.
             StorageError: The disk is failing.
         """
-        path = self._layout.object_file(content.digest)
-        try:
-            file = path.open("rb")
-        except FileNotFoundError as error:
-            message = f"object {content.digest[:12]} is not in the store"
-            raise MissingObjectError(message) from error
-        except OSError as error:
-            raise storage_error(error, f"read object {content.digest[:12]}") from error
-        hasher = blake3()
-        with file, storage_errors(f"read object {content.digest[:12]}"):
-            while block := file.read(_BLOCK):
-                hasher.update(block)
-                yield block
-        if hasher.hexdigest() != content.digest:
-            message = f"object {content.digest[:12]} is damaged: its bytes have another digest"
-            away = self._layout.quarantine
-            hint = f"restore {path} from a backup, or `mv {path} {away}` and record the run again"
-            raise CorruptDataError(message, hint=hint)
+        added = self._read_added(content)
+        return self._reader.stream(content) if added is None else iter((added,))
+
+    def _read_added(self, content: Content) -> bytes | None:
+        return None if self._writer is None else self._writer.read_back(content)
 
     def verify(self, content: Content) -> None:
         """Read an object to its end.
@@ -135,69 +174,16 @@ class ObjectStore:
             CorruptDataError: It is damaged, or is no tree.
         """
         try:
-            return decode_tree(self.read(content))
+            return read_directory(content, self.read)
         except ValueError as error:
             message = f"object {content.digest[:12]} cannot be read: {error}"
             raise CorruptDataError(message) from error
 
-    @cached_property
-    def _db(self) -> LocalObjectDB:
-        from mlv.store.object_db import LocalObjectDB
-
-        return LocalObjectDB(self._layout)
-
-
-class ObjectWriter:
-    """Adds objects within one transaction."""
-
-    def __init__(self, db: LocalObjectDB, cache: StatCache) -> None:
-        self._db = db
-        self._cache = cache
-
-    def add_bytes(self, data: bytes) -> Content:
-        """Store bytes."""
-        from io import BytesIO
-
-        return self._db.write(BytesIO(data))
-
-    def add_record(self, record: msgspec.Struct) -> Content:
-        """Store a record in its canonical form."""
-        return self.add_bytes(encode_record(record))
-
-    def add_stream(self, source: BinaryIO) -> Content:
-        """Store what is left to read of a stream."""
-        return self._db.write(source)
-
-    def add_file(self, path: Path) -> Content:
-        """Store the content of a file, as it was at one moment.
-
-        A file that did not change since it was stored last is not read again.
-
-        Raises:
-            FileChangedError: It changed each time while it was being read.
-            UnreadableFileError: It is not a regular file.
-            OSError: It cannot be read.
-        """
-        known = self._cache.find(path)
-        if known is not None and self._db.exists(known.digest, known.size_bytes):
-            return known
-        content = read_stable(path, self._db.write)
-        self._cache.add(path, content)
-        return content
-
-    def hash_file(self, path: Path) -> Content:
-        """Return digest and size of a file without storing it.
-
-        A file that did not change since it was stored or hashed last is not read again.
-
-        Raises:
-            FileChangedError, UnreadableFileError, OSError: As `add_file`.
-        """
-        known = self._cache.find(path)
-        if known is None:
-            known = hash_file(path)
-            self._cache.add(path, known)
-        return known
+    def load_locations(self) -> None:
+        """Learn where every object is: worth it before many are read."""
+        with storage_errors("read the store"):
+            self._packs.refresh()
+            self._packs.load()
 
 
 def content_of(named: Fingerprint | TreeEntry) -> Content:

@@ -44,6 +44,22 @@ class OperationLog:
             files = {path: path.read_bytes() for path in sorted(self._directory.glob("*.log"))}
         return tuple(logged for path, data in files.items() for logged in _read_chain(path, data))
 
+    def read_undamaged(self) -> tuple[tuple[LoggedOperation, ...], tuple[CorruptDataError, ...]]:
+        """Return the operations that can be believed, and what is wrong with the others.
+
+        Of a damaged chain, those before the damage.
+
+        Raises:
+            StorageError: A file cannot be read.
+        """
+        with storage_errors("read the operation log"):
+            files = {path: path.read_bytes() for path in sorted(self._directory.glob("*.log"))}
+        operations: list[LoggedOperation] = []
+        faults: list[CorruptDataError] = []
+        for path, data in files.items():
+            operations += _iterate_to_damage(path, data, faults)
+        return tuple(operations), tuple(faults)
+
     def append(self, build: Callable[[LoggedOperation | None], Operation]) -> LoggedOperation:
         """Append one operation to the chain of this clone, durably.
 
@@ -75,18 +91,30 @@ class OperationLog:
 
 
 def _read_chain(path: Path, data: bytes) -> list[LoggedOperation]:
+    return list(_iterate_chain(path, data))
+
+
+def _iterate_to_damage(
+    path: Path, data: bytes, faults: list[CorruptDataError]
+) -> Iterator[LoggedOperation]:
+    try:
+        yield from _iterate_chain(path, data)
+    except CorruptDataError as error:
+        faults.append(error)
+
+
+def _iterate_chain(path: Path, data: bytes) -> Iterator[LoggedOperation]:
     *lines, unfinished = data.split(b"\n")
-    chain: list[LoggedOperation] = []
+    last: Digest | None = None
     for number, line in enumerate(lines, start=1):
         logged = _parse_line(path, number, line)
-        expected = chain[-1].id if chain else None
-        if logged.operation.previous != expected:
+        if logged.operation.previous != last:
             raise _damaged(path, number, "it does not follow the line before it")
-        chain.append(logged)
+        last = logged.id
+        yield logged
     if _is_whole(unfinished[:-1]):
         # A crash cuts a line short; it does not put another byte in place of the newline.
         raise _damaged(path, len(lines) + 1, "its end is wrong")
-    return chain
 
 
 def _is_whole(line: bytes) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -20,8 +22,15 @@ RACY_NS = 2_000_000_000
 Source: Git, Documentation/technical/racy-git.txt.
 """
 
-_N_TRIES = 3
+STATE_BYTES = 44
+"""Length of what `pack_state` returns."""
+
+N_TRIES = 3
+"""How often a file is read that changes meanwhile."""
+
 _BLOCK = 1 << 20
+_STATE = struct.Struct("<QQqqqI")
+_OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def read_stable(path: Path, consume: Callable[[BinaryIO], Content]) -> Content:
@@ -36,7 +45,7 @@ def read_stable(path: Path, consume: Callable[[BinaryIO], Content]) -> Content:
         UnreadableFileError: It is not a regular file.
         OSError: It cannot be read.
     """
-    for _ in range(_N_TRIES):
+    for _ in range(N_TRIES):
         with open(path, "rb", opener=_open) as file:
             before = os.fstat(file.fileno())
             if not stat.S_ISREG(before.st_mode):
@@ -46,8 +55,41 @@ def read_stable(path: Path, consume: Callable[[BinaryIO], Content]) -> Content:
             after = os.fstat(file.fileno())
         if _state(before) == _state(after) and content.size_bytes == after.st_size:
             return content
-    message = f"{str(path)!r} changed while it was being read"
-    raise FileChangedError(message, hint="wait until nobody writes to it any more")
+    raise changed_while_read(os.fsencode(path))
+
+
+def read_small(name: str, directory: int, size_bytes: int, state: bytes) -> bytes | None:
+    """Return the bytes of a regular file if it is still in the state that it was in.
+
+    With as few system calls as there can be; for files that fit into memory.
+
+    Args:
+        name: In the directory.
+        directory: An open directory.
+        size_bytes: What `lstat` said.
+        state: What `pack_state` made of that.
+
+    Returns:
+        None when the file is not as it was, and has to be looked at again.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    try:
+        descriptor = os.open(name, _OPEN_FLAGS, dir_fd=directory)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return None  # it has become a symbolic link
+        raise
+    try:
+        # One byte more than there should be, so that a file that grew is noticed.
+        data = os.read(descriptor, size_bytes + 1)
+        while len(data) < size_bytes and (more := os.read(descriptor, size_bytes - len(data))):
+            data += more  # some file systems give less at a time
+        after = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    return data if len(data) == size_bytes and pack_state(after) == state else None
 
 
 def hash_file(path: Path) -> Content:
@@ -59,13 +101,10 @@ def hash_file(path: Path) -> Content:
     return read_stable(path, _hash)
 
 
-def _hash(file: BinaryIO) -> Content:
-    hasher = blake3()
-    size_bytes = 0
-    while block := file.read(_BLOCK):
-        hasher.update(block)
-        size_bytes += len(block)
-    return Content(digest=Digest(hasher.hexdigest()), size_bytes=size_bytes)
+def changed_while_read(path: bytes) -> FileChangedError:
+    """Return the error for a file that changed each time."""
+    message = f"{os.fsdecode(path)!r} changed while it was being read"
+    return FileChangedError(message, hint="wait until nobody writes to it any more")
 
 
 def file_state(found: os.stat_result) -> tuple[int, int, int, int, int, int]:
@@ -81,6 +120,27 @@ def file_state(found: os.stat_result) -> tuple[int, int, int, int, int, int]:
         found.st_ctime_ns,
         found.st_mode,
     )
+
+
+def pack_state(found: os.stat_result) -> bytes:
+    """Return `file_state` as bytes of one length."""
+    return _STATE.pack(
+        found.st_dev,
+        found.st_ino,
+        found.st_size,
+        found.st_mtime_ns,
+        found.st_ctime_ns,
+        found.st_mode,
+    )
+
+
+def _hash(file: BinaryIO) -> Content:
+    hasher = blake3()
+    size_bytes = 0
+    while block := file.read(_BLOCK):
+        hasher.update(block)
+        size_bytes += len(block)
+    return Content(digest=Digest(hasher.hexdigest()), size_bytes=size_bytes)
 
 
 def _open(path: str, flags: int) -> int:

@@ -4,68 +4,46 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
-from mlv.core.digest import digest_of
-from mlv.core.paths import escape_name
+from mlv.core.digest import Digest
 from mlv.core.run import Content
-from mlv.core.tree import EntryKind, Fingerprint, TreeEntry, encode_tree
+from mlv.core.tree import EntryKind, Fingerprint
 from mlv.errors import FileChangedError, MissingFileError, UnreadableFileError
-from mlv.store.objects import ObjectWriter
-from mlv.store.stable_read import hash_file
+from mlv.worktree.assembly import Progress
+from mlv.worktree.columns import KINDS
+from mlv.worktree.open_directory import SKIPPED_NAMES
+from mlv.worktree.scan import scan
+from mlv.worktree.scan_file import FileTaker
+from mlv.worktree.sinks import HashCached, HashOnly, Sink, taker_of
 
-SKIPPED_NAMES = frozenset((".git", ".mlv"))
-"""What is never part of a directory's content."""
-
-
-class Sink(Protocol):
-    """Where content goes: into the store, or nowhere."""
-
-    def add_bytes(self, data: bytes) -> Content:
-        """Take bytes, and return their digest and size."""
-
-    def add_file(self, path: Path) -> Content:
-        """Take the content of a regular file, as it was at one moment."""
-
-
-class HashOnly:
-    """A sink that keeps nothing."""
-
-    def add_bytes(self, data: bytes) -> Content:
-        """Return digest and size of `data`."""
-        return Content(digest=digest_of(data), size_bytes=len(data))
-
-    def add_file(self, path: Path) -> Content:
-        """Return digest and size of a file.
-
-        Raises:
-            FileChangedError: It changed each time while it was being read.
-        """
-        return hash_file(path)
+__all__ = [
+    "SKIPPED_NAMES",
+    "HashCached",
+    "HashOnly",
+    "Progress",
+    "Sink",
+    "errors_in_words",
+    "find_fingerprint",
+    "fingerprint",
+]
 
 
-class HashCached(HashOnly):
-    """A sink that keeps nothing, and reads no file again that did not change since the last time.
-
-    Args:
-        objects: Of the transaction in which the sink is used.
-    """
-
-    def __init__(self, objects: ObjectWriter) -> None:
-        self._objects = objects
-
-    def add_file(self, path: Path) -> Content:
-        """Return digest and size of a file, as `HashOnly` does."""
-        return self._objects.hash_file(path)
-
-
-def fingerprint(path: Path, sink: Sink) -> Fingerprint:
+def fingerprint(path: Path, sink: Sink, *, progress: Progress | None = None) -> Fingerprint:
     """Return what a file, symbolic link or directory holds.
 
     Directories called `.git` and `.mlv` are passed over, and so are sockets,
-    pipes and devices. Symbolic links are not followed.
+    pipes and devices. Symbolic links are not followed; those to whole objects of the
+    store of the sink stand for the files that they show.
+
+    Args:
+        path: What to look at.
+        sink: Where content goes. A directory of many files is read by several processes
+            when it goes to the store, or nowhere.
+        progress: Is told how far it has come, in a directory.
 
     Raises:
         MissingFileError: There is nothing at `path`.
@@ -73,8 +51,19 @@ def fingerprint(path: Path, sink: Sink) -> Fingerprint:
         FileChangedError: A file changed each time while it was being read, or something
             in a directory vanished meanwhile.
     """
+    with errors_in_words(path):
+        found = _fingerprint(path, sink, progress)
+    if found is None:
+        message = f"{str(path)!r} is neither a file, a directory nor a symbolic link"
+        raise UnreadableFileError(message)
+    return found
+
+
+@contextmanager
+def errors_in_words(path: Path) -> Iterator[None]:
+    """Raise what `fingerprint` does in place of errors of the operating system."""
     try:
-        found = _fingerprint(path, sink)
+        yield
     except (FileNotFoundError, NotADirectoryError) as error:
         if os.path.lexists(path):
             message = f"{error.filename!r} vanished while {str(path)!r} was being read"
@@ -84,10 +73,6 @@ def fingerprint(path: Path, sink: Sink) -> Fingerprint:
     except PermissionError as error:
         message = f"{error.filename or str(path)!r} cannot be read: permission denied"
         raise UnreadableFileError(message, hint="check its permissions with `ls -l`") from error
-    if found is None:
-        message = f"{str(path)!r} is neither a file, a directory nor a symbolic link"
-        raise UnreadableFileError(message)
-    return found
 
 
 def find_fingerprint(path: Path, sink: Sink) -> Fingerprint | None:
@@ -102,47 +87,30 @@ def find_fingerprint(path: Path, sink: Sink) -> Fingerprint | None:
         return None
 
 
-def _fingerprint(path: Path, sink: Sink) -> Fingerprint | None:
+def _fingerprint(path: Path, sink: Sink, progress: Progress | None) -> Fingerprint | None:
     mode = path.lstat().st_mode
     if stat.S_ISDIR(mode):
-        return _fingerprint_directory(path, sink)
+        return scan(os.fsencode(Path.cwd() / path), sink, progress=progress).root.found
     if stat.S_ISLNK(mode):
-        return _of("link", sink.add_bytes(os.fsencode(path.readlink())))
+        return _fingerprint_link(path, sink)
     if stat.S_ISREG(mode):
         return _of("exec" if mode & stat.S_IXUSR else "file", sink.add_file(path))
     return None
 
 
-def _fingerprint_directory(path: Path, sink: Sink) -> Fingerprint:
-    inner: dict[str, Fingerprint] = {}
-    for name in sorted(each.name for each in path.iterdir()):
-        if name not in SKIPPED_NAMES and (found := _fingerprint(path / name, sink)) is not None:
-            inner[name] = found
-    content = sink.add_bytes(_encode_directory(path, inner))
-    return Fingerprint(
-        kind="dir",
-        digest=content.digest,
-        size_bytes=content.size_bytes,
-        n_files=sum(each.n_files for each in inner.values()),
-        total_bytes=sum(each.content_bytes for each in inner.values()),
-    )
-
-
-def _encode_directory(path: Path, inner: Mapping[str, Fingerprint]) -> bytes:
-    entries = (
-        TreeEntry(
-            name=escape_name(os.fsencode(name)),
-            kind=each.kind,
-            digest=each.digest,
-            size_bytes=each.size_bytes,
-        )
-        for name, each in inner.items()
-    )
+def _fingerprint_link(path: Path, sink: Sink) -> Fingerprint | None:
+    directory = os.fsencode(Path.cwd() / path.parent)
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        return encode_tree(entries)
-    except ValueError as error:
-        message = f"the directory {str(path)!r} cannot be stored: {error}"
-        raise UnreadableFileError(message) from error
+        files = FileTaker(taker_of(sink), directory, descriptor, time.time_ns())
+        taken = files.look_and_take(path.name)
+    finally:
+        os.close(descriptor)
+    kind = KINDS.get(taken.kind)
+    if kind is None:
+        return None
+    digest = Digest(taken.digest.hex())
+    return Fingerprint(kind=kind, digest=digest, size_bytes=taken.size_bytes)
 
 
 def _of(kind: EntryKind, content: Content) -> Fingerprint:

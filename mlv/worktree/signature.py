@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 from blake3 import blake3
 
-from mlv.store.stable_read import RACY_NS, file_state
-from mlv.worktree.fingerprint import SKIPPED_NAMES
+from mlv.store.stable_read import RACY_NS, pack_state
+from mlv.worktree.open_directory import join_path, list_names, opened
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,24 +40,33 @@ def read_signature(path: Path, *, now_ns: int) -> Signature:
     """
     hasher = blake3()
     newest_ns = 0
-    for name, found in _walk(path):
-        hasher.update(b"%b\0%d %d %d %d %d %o\n" % (os.fsencode(name), *file_state(found)))
+    for place, found in _walk(os.fsencode(path)):
+        hasher.update(b"%b\0%b" % (place, pack_state(found)))
         newest_ns = max(newest_ns, found.st_mtime_ns, found.st_ctime_ns)
     return Signature(value=hasher.hexdigest(), newest_ns=newest_ns, taken_ns=now_ns)
 
 
-def _walk(path: Path) -> Iterator[tuple[str, os.stat_result]]:
+def _walk(path: bytes) -> Iterator[tuple[bytes, os.stat_result]]:
     try:
-        found = path.lstat()
+        found = os.lstat(path)
     except OSError:
         return
-    yield str(path), found
-    if not stat.S_ISDIR(found.st_mode):
-        return
-    try:
-        names = sorted(each.name for each in path.iterdir())
-    except OSError:
-        return
-    for name in names:
-        if name not in SKIPPED_NAMES:
-            yield from _walk(path / name)
+    yield path, found
+    pending = [path] if stat.S_ISDIR(found.st_mode) else []
+    while pending:
+        directory = pending.pop()
+        for name, inner in _list(directory):
+            place = join_path(directory, os.fsencode(name))
+            yield place, inner
+            if stat.S_ISDIR(inner.st_mode):
+                pending.append(place)
+
+
+def _list(directory: bytes) -> list[tuple[str, os.stat_result]]:
+    """Return what is in a directory, as far as that may be looked at."""
+    found: list[tuple[str, os.stat_result]] = []
+    with suppress(OSError), opened(directory) as descriptor:
+        for name in list_names(descriptor):
+            with suppress(OSError):
+                found.append((name, os.lstat(name, dir_fd=descriptor)))
+    return found

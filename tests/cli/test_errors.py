@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tests.support.repository import Repository
+from tests.support.stored_objects import damage_object
 
 
 def test_bare_mlv_prints_the_commands(repo: Repository) -> None:
@@ -167,9 +168,7 @@ def test_bug_is_reported_with_a_traceback_in_a_file(repo: Repository) -> None:
 def test_damaged_object_is_found_and_named(story: Repository) -> None:
     (output, _) = story.find("first").outputs
     digest = output.fingerprint.digest
-    path = story.root / ".mlv/objects" / digest[:2] / digest[2:]
-    path.chmod(0o644)
-    path.write_bytes(b"x" * output.fingerprint.size_bytes)
+    damage_object(story.root / ".mlv", digest)
     (story.root / output.path).unlink()
     before = (story.root / "params.yaml").read_bytes()
     done = story.mlv("rollback", "first")

@@ -22,6 +22,27 @@ def test_init_works_before_the_first_commit_and_from_a_subdirectory(
     assert (empty_repository.root / ".mlv/format").is_file()
 
 
+def test_init_tells_git_how_to_merge_pointers(empty_repository: Repository) -> None:
+    empty_repository.write(".gitattributes", b"*.bin binary\r\n*.csv text")
+    done = empty_repository.mlv("init")
+    assert done.stdout.splitlines()[1] == (
+        "commit `.gitattributes`, which tells Git how to merge pointers to data"
+    )
+    attributes = (empty_repository.root / ".gitattributes").read_bytes()
+    assert attributes == b"*.bin binary\r\n*.csv text\r\n*.mlv merge=mlv"
+    assert empty_repository.git("check-attr", "merge", "x/data.mlv") == "x/data.mlv: merge: mlv"
+    driver = empty_repository.git("config", "--local", "merge.mlv.driver")
+    assert driver == "mlv merge-pointer %O %A %B %P"
+
+
+def test_init_keeps_a_merge_driver_that_somebody_chose(empty_repository: Repository) -> None:
+    empty_repository.write(".gitattributes", "*.mlv -text merge=binary\n")
+    empty_repository.git("config", "merge.mlv.driver", "mine %A")
+    assert empty_repository.mlv("init", "-q").code == 0
+    assert empty_repository.read(".gitattributes") == "*.mlv -text merge=binary\n"
+    assert empty_repository.git("config", "merge.mlv.driver") == "mine %A"
+
+
 def test_second_init_is_refused_and_changes_nothing(repo: Repository) -> None:
     (repo.root / ".git/info/exclude").write_text("# mine\n")
     before = repo.state()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 
 from tests.support.repository import Repository, normalize
+from tests.support.stored_objects import damage_object
 
 
 def test_log_shows_metrics_and_the_params_that_differ(story: Repository) -> None:
@@ -60,9 +61,7 @@ def test_log_shows_a_damaged_record_as_such(story: Repository) -> None:
     run = story.find("first")
     operations = story.mlv("op", "log", "--json").json["operations"]
     record = operations[-1]["logged"]["operation"]["change"]["record"]["digest"]
-    path = story.root / ".mlv/objects" / record[:2] / record[2:]
-    path.chmod(0o644)
-    path.write_bytes(path.read_bytes().replace(b"first", b"thirt"))
+    damage_object(story.root / ".mlv", record)
     done = story.mlv("log")
     assert done.code == 7
     assert [line.split()[1] for line in done.stdout.splitlines()] == ["name", "second"]

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from mlv.core.digest import digest_of
 from tests.support.repository import Repository, normalize
+from tests.support.stored_objects import remove_object
 
 _DRIFT = 'test -e {mark} && d=1 || d=0; touch {mark}; echo "{{\\"loss\\": 0.50$d}}" > metrics.json'
 
@@ -75,9 +77,8 @@ def test_reproduce_that_cannot_run_gives_all_reasons(story: Repository) -> None:
     run = story.find("second")
     (each,) = run.inputs
     assert each.fingerprint is not None
-    for path in (story.root / ".mlv/objects").rglob("*"):
-        if path.is_file() and path.read_bytes() in (b"10\n", b"3\n"):
-            path.unlink()
+    for data in (b"10\n", b"3\n"):
+        remove_object(story.root / ".mlv", digest_of(data))
     story.git("update-ref", "-d", f"refs/mlv/runs/{run.id}")
     story.git("gc", "--quiet", "--prune=now")
     done = story.mlv("reproduce", "second")

@@ -9,6 +9,15 @@ from typing import get_args
 import msgspec
 import pytest
 
+from mlv.app.data.checkout import CheckoutResult
+from mlv.app.data.params_status import ParamStatus
+from mlv.app.data.plan import PlannedData, PlannedFile
+from mlv.app.data.status import ChangedFile, DataStatus, PointerStatus, Status
+from mlv.app.data.track import TrackedData, TrackResult
+from mlv.app.data.untrack import UntrackedData, UntrackResult
+from mlv.app.keep.faults import Fault
+from mlv.app.keep.fsck import FsckResult
+from mlv.app.keep.gc import GcResult, Pile
 from mlv.app.look.listing import ListedRun, RunList
 from mlv.app.look.operations import ListedOperation
 from mlv.app.look.showing import ShownRun
@@ -23,6 +32,10 @@ from mlv.core.verdict import Comparison, MetricComparison
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
 
 MEMBERS = {
+    "mlv-track 1": TrackResult.__struct_fields__,
+    "mlv-untrack 1": UntrackResult.__struct_fields__,
+    "mlv-status 1": Status.__struct_fields__,
+    "mlv-checkout 1": CheckoutResult.__struct_fields__,
     "mlv-runs 1": RunList.__struct_fields__,
     "mlv-run 1": ShownRun.__struct_fields__,
     "mlv-diff 1": RunDiff.__struct_fields__,
@@ -33,6 +46,8 @@ MEMBERS = {
     "mlv-undo 1": UndoResult.__struct_fields__,
     "mlv-operations 1": ("operations",),
     "mlv-recovered 1": ("runs",),
+    "mlv-fsck 1": (*FsckResult.__struct_fields__, "n_left"),
+    "mlv-gc 1": (*GcResult.__struct_fields__, "freed_bytes"),
 }
 
 
@@ -56,6 +71,16 @@ def test_page_names_every_schema_with_its_members() -> None:
         FileDiff,
         Comparison,
         MetricComparison,
+        TrackedData,
+        UntrackedData,
+        DataStatus,
+        ChangedFile,
+        PointerStatus,
+        ParamStatus,
+        PlannedData,
+        PlannedFile,
+        Fault,
+        Pile,
     ],
 )
 def test_page_names_every_member_of_a_part(part: type[msgspec.Struct]) -> None:

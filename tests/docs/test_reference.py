@@ -16,7 +16,7 @@ import mlv
 from benchmarks.report import Report
 from mlv import errors
 from mlv.cli.main import app
-from mlv.core.settings import MetricSetting, Project, Strict, ToleranceSetting
+from mlv.core.settings import Local, MetricSetting, Project, Strict, ToleranceSetting
 from mlv.core.verdict import EXIT_CODES
 
 ROOT = Path(__file__).parent.parent.parent
@@ -71,9 +71,10 @@ def test_every_verdict_is_documented() -> None:
         ("", Project),
         ("metrics.NAME.", MetricSetting),
         ("metrics.NAME.tolerance.", ToleranceSetting),
+        ("", Local),
     ],
 )
-def test_every_key_of_the_project_file_is_documented(prefix: str, part: type[Strict]) -> None:
+def test_every_key_of_a_configuration_file_is_documented(prefix: str, part: type[Strict]) -> None:
     documented = set(re.findall(r"^\| `([\w.]+)` \|", _page("configuration.md"), re.MULTILINE))
     keys = {prefix + field.encode_name for field in msgspec.structs.fields(part)}
     assert keys - documented == set()

@@ -2,7 +2,7 @@
 
     python -m tests.faults.full_disk DIRECTORY
 
-DIRECTORY is the root of a file system of a few hundred KiB, and holds nothing.
+DIRECTORY is the root of a file system of a few MiB, and holds nothing.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from mlv.errors import StorageError
 from mlv.store.layout import create_store
 from mlv.store.objects import ObjectStore
 from mlv.worktree.place import place
-from tests.faults.scenarios import Publish
+from tests.faults.scenarios import Publish, PublishLarge
 
 SPARE = 64 * 1024
+HALF_OF_LARGE = 450_000
 
 
 def fill(directory: Path, spare: int) -> Path:
@@ -32,18 +33,20 @@ def fill(directory: Path, spare: int) -> Path:
 
 
 def check_publishing(directory: Path) -> None:
-    """Publish on a full disk, then on one with room."""
-    scenario = Publish()
-    scenario.prepare(directory)
-    filler = fill(directory, SPARE)
-    with pytest.raises(StorageError) as caught:
-        scenario.run(directory)
-    assert caught.value.message == "cannot write to the store: the disk is full"
-    assert caught.value.hint == "free some space and run the same command again"
-    scenario.check_after(directory, done=False, killed=False)
-    filler.unlink()
-    scenario.run(directory)
-    scenario.check_after(directory, done=True, killed=False)
+    """Publish small objects where not one more fits, and a large one where half of it does."""
+    for number, (scenario, spare) in enumerate(((Publish(), 0), (PublishLarge(), HALF_OF_LARGE))):
+        root = directory / f"{number}"
+        root.mkdir()
+        scenario.prepare(root)
+        filler = fill(directory, spare)
+        with pytest.raises(StorageError) as caught:
+            scenario.run(root)
+        assert caught.value.message == "cannot write to the store: the disk is full"
+        assert caught.value.hint == "free some space and run the same command again"
+        scenario.check_after(root, done=False, clean=True)
+        filler.unlink()
+        scenario.run(root)
+        scenario.check_after(root, done=True, clean=True)
 
 
 def check_placing(directory: Path) -> None:

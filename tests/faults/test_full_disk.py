@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-MOUNT = 'mount -t tmpfs -o size=4m tmpfs "$1" && exec "$2" -m tests.faults.full_disk "$1"'
+MOUNT = 'mount -t tmpfs -o size=8m tmpfs "$1" && exec "$2" -m tests.faults.full_disk "$1"'
 MAY_MOUNT = 'mount -t tmpfs -o size=64k tmpfs "$1"'
 
 

@@ -7,7 +7,16 @@ from collections.abc import Iterable
 import msgspec
 
 from mlv.app.workspace import Workspace
-from mlv.core.operation import Change, ChangeWorktree, HideRun, LoggedOperation, PublishRun
+from mlv.core.enumeration import enumerate_some
+from mlv.core.operation import (
+    Change,
+    ChangeData,
+    ChangeWorktree,
+    HideRun,
+    LoggedOperation,
+    PublishRun,
+)
+from mlv.core.pointer import is_pointer_path
 from mlv.core.run import Content, Run
 from mlv.core.state import reduce_operations, sort_operations
 from mlv.errors import CorruptDataError, MissingObjectError
@@ -56,10 +65,18 @@ def describe_change(
         return f"hide run {_name(workspace, change.record)}"
     if isinstance(change, ChangeWorktree):
         return f"set files to those of run {_target(workspace, change, operations)}"
+    if isinstance(change, ChangeData):
+        return _describe_data(change)
     for logged in operations:
         if logged.id == change.operation:
             return f"undo: {describe_change(workspace, logged.operation.change, operations)}"
     return f"undo {change.operation[:12]}"
+
+
+def _describe_data(change: ChangeData) -> str:
+    names = enumerate_some([each.path for each in change.data if not is_pointer_path(each.path)])
+    source = f" at {change.revision}" if change.revision else ""
+    return f"set data to its pointers{source}: {names}" if names else f"set pointers{source}"
 
 
 def _target(

@@ -26,7 +26,7 @@ from mlv.capture.executable import resolve_executable
 from mlv.capture.liveness import process_identity
 from mlv.capture.redact import redact_argv
 from mlv.core.ids import RunId, format_run_id, format_run_name
-from mlv.core.run import Code, Command, RunKind
+from mlv.core.run import Code, Command, ParamSource, Run, RunKind
 from mlv.store.failures import storage_errors
 from mlv.worktree.paths import real_path, repo_path
 from mlv.worktree.signature import read_signature
@@ -65,6 +65,15 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     code: Code | None = None
 
 
+class _Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request turned out to mean, before anything is written for it."""
+
+    id: RunId
+    now_ns: int
+    executable: Path
+    params: tuple[ParamSource, ...]
+
+
 def begin_run(workspace: Workspace, request: RunRequest, reporter: Reporter) -> LiveRun:
     """Take the snapshot, fingerprint inputs, read params, and make the run visible.
 
@@ -80,50 +89,32 @@ def begin_run(workspace: Workspace, request: RunRequest, reporter: Reporter) -> 
     """
     check_words(request)
     now_ns = time.time_ns()
-    run_id = format_run_id(now_ns // 1_000_000, secrets.token_bytes(10))
-    executable = request.executable or find_program(request.argv, request.directory)
-    params = read_params(workspace, request)
-    check_inputs(workspace, request)
-    earlier = read_runs(workspace).runs
-    code = request.code or record_code(
-        workspace,
-        ref=snapshot_ref(run_id),
+    checked = _Checked(
+        id=format_run_id(now_ns // 1_000_000, secrets.token_bytes(10)),
         now_ns=now_ns,
-        earlier=earlier,
-        reporter=reporter,
+        executable=request.executable or find_program(request.argv, request.directory),
+        params=read_params(workspace, request),
     )
-    live = workspace.layout.live / run_id
-    try:
-        store_params_files(workspace, params)
-        start = RunStart(
-            id=run_id,
-            name=request.name or format_run_name(secrets.randbits(64), (r.name for r in earlier)),
-            kind=request.kind,
-            original=request.original,
-            root=str(workspace.root),
-            process=process_identity(),
-            started_at=datetime.fromtimestamp(now_ns / 1e9, tz=timezone.utc),
-            user=user_name(),
-            host=os.uname().nodename,
-            command=_command(workspace, request, executable),
-            code=code,
-            environment=record_environment(workspace, executable, request.directory),
-            observed=request.observe,
-            inputs=fingerprint_inputs(workspace, request, earlier),
-            outputs=_known_files(workspace, request.outputs, now_ns),
-            params=params,
-            metrics_files=_known_files(workspace, _metrics_files(workspace, request), now_ns),
-            metrics_declared=bool(request.metrics),
-            metric_policies=workspace.settings.project.policies(),
-            tags=request.tags,
-            note=request.note,
+    check_inputs(workspace, request)
+    live = workspace.layout.live / checked.id
+    with workspace.objects.hold():
+        earlier = read_runs(workspace).runs
+        code = request.code or record_code(
+            workspace,
+            ref=snapshot_ref(checked.id),
+            now_ns=now_ns,
+            earlier=earlier,
+            reporter=reporter,
         )
-        with storage_errors("begin the run"):
-            live.mkdir()
-            save_start(live, start)
-    except BaseException:
-        _abandon(workspace, live, run_id, request.kind)
-        raise
+        try:
+            with workspace.objects.transaction():
+                start = _describe_start(workspace, request, checked, code, earlier)
+            with storage_errors("begin the run"):
+                live.mkdir()
+                save_start(live, start)
+        except BaseException:
+            _abandon(workspace, live, checked.id, request.kind)
+            raise
     return LiveRun(directory=live, start=start)
 
 
@@ -139,6 +130,41 @@ def find_program(argv: Sequence[str], directory: Path) -> Path:
         CommandNotFoundError, CommandNotExecutableError: It is not to be had.
     """
     return resolve_executable(argv[0], directory, os.environ.get("PATH"))
+
+
+def _describe_start(
+    workspace: Workspace,
+    request: RunRequest,
+    checked: _Checked,
+    code: Code,
+    earlier: Sequence[Run],
+) -> RunStart:
+    """Take down and store what is true now besides the code."""
+    now_ns = checked.now_ns
+    store_params_files(workspace, checked.params)
+    return RunStart(
+        id=checked.id,
+        name=request.name or format_run_name(secrets.randbits(64), (r.name for r in earlier)),
+        kind=request.kind,
+        original=request.original,
+        root=str(workspace.root),
+        process=process_identity(),
+        started_at=datetime.fromtimestamp(now_ns / 1e9, tz=timezone.utc),
+        user=user_name(),
+        host=os.uname().nodename,
+        command=_command(workspace, request, checked.executable),
+        code=code,
+        environment=record_environment(workspace, checked.executable, request.directory),
+        observed=request.observe,
+        inputs=fingerprint_inputs(workspace, request, earlier),
+        outputs=_known_files(workspace, request.outputs, now_ns),
+        params=checked.params,
+        metrics_files=_known_files(workspace, _metrics_files(workspace, request), now_ns),
+        metrics_declared=bool(request.metrics),
+        metric_policies=workspace.settings.project.policies(),
+        tags=request.tags,
+        note=request.note,
+    )
 
 
 def _abandon(workspace: Workspace, live: Path, run_id: RunId, kind: RunKind) -> None:

@@ -13,7 +13,7 @@ from mlv.core.paths import RepoPath
 from mlv.core.run import Input, Source
 from mlv.core.tree import Fingerprint
 from mlv.errors import FileChangedError, MissingFileError, UnreadableFileError
-from mlv.store.objects import ObjectWriter
+from mlv.store.object_writer import ObjectWriter
 from mlv.worktree.fingerprint import HashOnly, Sink, fingerprint
 from mlv.worktree.paths import real_path
 from mlv.worktree.signature import read_signature

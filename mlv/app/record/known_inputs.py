@@ -13,7 +13,7 @@ from mlv.app.workspace import Workspace
 from mlv.core.paths import RepoPath
 from mlv.core.run import Run, Source
 from mlv.errors import FileChangedError, MissingFileError, UnreadableFileError
-from mlv.store.objects import ObjectWriter
+from mlv.store.object_writer import ObjectWriter
 from mlv.worktree.fingerprint import HashCached, fingerprint
 from mlv.worktree.paths import is_inside, os_path, real_path, repo_path
 from mlv.worktree.signature import read_signature

@@ -14,7 +14,7 @@ from mlv.errors import FileChangedError, MissingFileError
 from mlv.worktree.fingerprint import HashOnly, fingerprint
 from mlv.worktree.paths import os_path, repo_path
 
-_PARAMS_FILES = ("params.yaml", "params.yml", "params.json", "params.toml")
+PARAMS_FILES = ("params.yaml", "params.yml", "params.json", "params.toml")
 
 
 class ParamsRequest(Protocol):
@@ -71,7 +71,7 @@ def _files(workspace: Workspace, request: ParamsRequest) -> list[tuple[Path, tup
     if request.params:
         return [_parse_declared(request.directory, text) for text in request.params]
     for place in dict.fromkeys((request.directory, workspace.root)):
-        found = [place / name for name in _PARAMS_FILES if (place / name).is_file()]
+        found = [place / name for name in PARAMS_FILES if (place / name).is_file()]
         if found:
             return [(path, ()) for path in found]
     return []

@@ -68,8 +68,9 @@ def _seal(workspace: Workspace, live: LiveRun, invocation: Invocation) -> Run:
     else:
         problems.append(f"its worktree {live.start.root} is gone")
     end = load_end(live.directory) or End(status="lost", duration_s=_duration_s(live))
-    run = seal_run(owner, live, end, problems=tuple(problems))
-    publish_run(workspace, live, run, invocation)
+    with owner.objects.hold():
+        run = seal_run(owner, live, end, problems=tuple(problems))
+        publish_run(workspace, live, run, invocation)
     return run
 
 

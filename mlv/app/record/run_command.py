@@ -38,9 +38,10 @@ def run_command(
         raise
     try:
         save_end(live.directory, end)
-        with reporter.working("recording outputs"):
-            run = seal_run(workspace, live, end)
-        publish_run(workspace, live, run, invocation)
+        with workspace.objects.hold():
+            with reporter.working("recording outputs"):
+                run = seal_run(workspace, live, end)
+            publish_run(workspace, live, run, invocation)
     except MlvError as error:
         message = f"the command ended, but its record was not sealed: {error.message}"
         hint = "its outputs are untouched; when that is mended, seal the record with `mlv recover`"

@@ -43,9 +43,10 @@ class ScriptRecorder:
         )
         os.environ.pop(RUN_DIR_VARIABLE, None)
         save_end(self._live.directory, end)
-        run = seal_run(self._workspace, self._live, end)
-        asked = read_invocation(self._workspace, run.command.argv)
-        publish_run(self._workspace, self._live, run, asked)
+        with self._workspace.objects.hold():
+            run = seal_run(self._workspace, self._live, end)
+            asked = read_invocation(self._workspace, run.command.argv)
+            publish_run(self._workspace, self._live, run, asked)
 
 
 def record_script(workspace: Workspace) -> ScriptRecorder:

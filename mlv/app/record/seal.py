@@ -25,7 +25,8 @@ def seal_run(
 ) -> Run:
     """Return the record of a run that has ended; it is not published yet.
 
-    Outputs are fingerprinted and stored, inputs are fingerprinted again.
+    Outputs are fingerprinted and stored, inputs are fingerprinted again. The caller
+    holds the store until the record is published.
 
     Args:
         workspace: Where it ran.
@@ -36,6 +37,11 @@ def seal_run(
     Raises:
         StorageError: The disk is full, read-only or failing; the run can be sealed later.
     """
+    with workspace.objects.transaction():
+        return _seal(workspace, live, end, problems)
+
+
+def _seal(workspace: Workspace, live: LiveRun, end: End, problems: tuple[str, ...]) -> Run:
     start = live.start
     seen = see(workspace, live)
     journal = read_journal(live.directory, since_ns=began_ns(start))

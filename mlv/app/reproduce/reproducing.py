@@ -135,16 +135,17 @@ def _run(
     live = begin_run(sandbox, run_request, reporter)
     try:
         end = execute_live(sandbox, run_request, live, variables, passthrough)
-        run = seal_run(sandbox, live, end)
-        comparison = compare_reproduction(
-            _with_series(sandbox, original),
-            _with_series(sandbox, run),
-            TolerancePolicy(flag=request.tolerance),
-        )
-        run = msgspec.structs.replace(
-            run, reproduction=Reproduction(original=original.id, verdict=comparison.verdict)
-        )
-        publish_run(sandbox, live, run, invocation)
+        with sandbox.objects.hold():
+            run = seal_run(sandbox, live, end)
+            comparison = compare_reproduction(
+                _with_series(sandbox, original),
+                _with_series(sandbox, run),
+                TolerancePolicy(flag=request.tolerance),
+            )
+            run = msgspec.structs.replace(
+                run, reproduction=Reproduction(original=original.id, verdict=comparison.verdict)
+            )
+            publish_run(sandbox, live, run, invocation)
     except BaseException:
         abandon_run(sandbox, live)  # its files go with the sandbox, so nothing could seal it
         raise

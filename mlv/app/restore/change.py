@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +17,7 @@ import msgspec
 
 from mlv.app.reporter import Reporter
 from mlv.app.workspace import Workspace
+from mlv.app.worktree_lock import worktree_lock
 from mlv.core.canonical import decode_record, encode_record
 from mlv.core.operation import (
     ChangeWorktree,
@@ -31,11 +32,11 @@ from mlv.core.run import Content, Record, first_schema
 from mlv.errors import CorruptDataError, MissingFileError, WorktreeError
 from mlv.store.durable import replace_file
 from mlv.store.failures import storage_errors
-from mlv.store.lock import exclusive_lock
 from mlv.store.objects import content_of
 from mlv.worktree.fingerprint import HashOnly, Sink, fingerprint
 from mlv.worktree.paths import os_path
-from mlv.worktree.place import TEMPORARY_PATTERN, place, remove, remove_directory
+from mlv.worktree.place import place, remove, remove_directory
+from mlv.worktree.temporary import sweep_directory
 
 
 class Journal(Record, frozen=True, kw_only=True, tag_field="type", tag="worktree-journal"):
@@ -51,16 +52,6 @@ class Journal(Record, frozen=True, kw_only=True, tag_field="type", tag="worktree
     change: Content
     n_operations: int
     schema: Literal[1] = msgspec.field(default_factory=first_schema)
-
-
-def worktree_lock(workspace: Workspace) -> AbstractContextManager[None]:
-    """Return the lock under which files of the worktree are changed.
-
-    Raises, when entered:
-        LockedError: Another process changes the worktree.
-    """
-    path = workspace.layout.root / "worktree-lock"
-    return exclusive_lock(path, purpose="changing the files of this worktree")
 
 
 def read_state(workspace: Workspace, path: RepoPath, sink: Sink) -> FileState | None:
@@ -201,8 +192,7 @@ def _take_back(workspace: Workspace, change: WorktreeChange) -> list[RepoPath]:
     """Undo as much of a change as was made; return files that somebody edited since."""
     edited = []
     for each in change.files:
-        for leftover in os_path(workspace.root, each.path).parent.glob(TEMPORARY_PATTERN):
-            leftover.unlink(missing_ok=True)
+        sweep_directory(os_path(workspace.root, each.path).parent)
         try:
             now = read_state(workspace, each.path, HashOnly())
         except WorktreeError:

@@ -17,7 +17,6 @@ from mlv.app.restore.change import (
     missing_directories,
     read_state,
     require_way,
-    worktree_lock,
 )
 from mlv.app.restore.presence import find_absent
 from mlv.app.restore.saved import saved_worktree
@@ -25,6 +24,7 @@ from mlv.app.restore.target import StoredFile, TargetFile, files_of_run, require
 from mlv.app.restore.unsaved import find_unsaved
 from mlv.app.runs import find_run, read_runs
 from mlv.app.workspace import Workspace
+from mlv.app.worktree_lock import worktree_lock
 from mlv.core.enumeration import enumerate_some
 from mlv.core.operation import (
     ChangeWorktree,
@@ -37,7 +37,8 @@ from mlv.core.paths import RepoPath, is_below, parents_of
 from mlv.core.run import Run
 from mlv.core.tree import Fingerprint
 from mlv.errors import MissingFileError, StorageError, WorktreeError
-from mlv.store.objects import ObjectWriter, content_of
+from mlv.store.object_writer import ObjectWriter
+from mlv.store.objects import content_of
 from mlv.worktree.paths import os_path, repo_path
 
 _SPARE_BYTES = 16 << 20
@@ -123,7 +124,11 @@ def roll_back(
         LockedError: Another process changes the worktree.
         StorageError: The disk is full, read-only or failing; nothing was changed.
     """
-    with worktree_lock(workspace), saved_worktree(workspace) as saved:
+    with (
+        workspace.objects.hold(),
+        worktree_lock(workspace),
+        saved_worktree(workspace) as saved,
+    ):
         plan, targets = _plan(workspace, request, saved.commit)
         _refuse_unsaved(plan, request)
         _warn_of_links(plan, reporter)

@@ -6,12 +6,17 @@ from collections.abc import Sequence
 
 import msgspec
 
+from mlv.app.data.plan import PlannedData
+from mlv.app.data.revert import revert_data
 from mlv.app.look.operations import describe_change
 from mlv.app.publish import Invocation, publish
-from mlv.app.restore.change import applied_change, read_state, worktree_lock
+from mlv.app.reporter import Reporter, SilentReporter
+from mlv.app.restore.change import applied_change, read_state
 from mlv.app.workspace import Workspace
+from mlv.app.worktree_lock import worktree_lock
 from mlv.core.enumeration import enumerate_some
 from mlv.core.operation import (
+    ChangeData,
     ChangeWorktree,
     EffectiveChange,
     FileChange,
@@ -23,7 +28,7 @@ from mlv.core.operation import (
     effective_change,
 )
 from mlv.core.state import find_undoable, reduce_operations
-from mlv.errors import NotPossibleError, WorktreeError
+from mlv.errors import MissingObjectError, NotPossibleError, WorktreeError
 from mlv.worktree.fingerprint import HashOnly
 
 
@@ -35,16 +40,23 @@ class UndoResult(msgspec.Struct, frozen=True, kw_only=True):
         summary: What it had done, in words.
         operation: The operation that takes it back.
         files: The files that changed.
+        data: The data and the pointers that changed.
     """
 
     undone: LoggedOperation
     summary: str
     operation: LoggedOperation
     files: WorktreeChange | None = None
+    data: tuple[PlannedData, ...] = ()
 
 
 def undo(
-    workspace: Workspace, reference: str | None, invocation: Invocation, *, overwrite: bool = False
+    workspace: Workspace,
+    reference: str | None,
+    invocation: Invocation,
+    reporter: Reporter | None = None,
+    *,
+    overwrite: bool = False,
 ) -> UndoResult:
     """Take back an operation; by default the newest that is not an undo or undone.
 
@@ -52,29 +64,42 @@ def undo(
         workspace: Where.
         reference: The beginning of the operation's digest; None for the newest.
         invocation: Who asks.
+        reporter: Told of the progress.
         overwrite: Whether files that were edited since may be replaced; what they hold
             now is kept for an undo of this undo.
 
     Raises:
         NotPossibleError: There is no such operation, it is undone already, or the
             reference is ambiguous.
+        MissingObjectError: What would come back was removed by `mlv gc`.
         WorktreeError: A file that would change back was edited since.
         LockedError: Another process changes the worktree.
         StorageError: The disk is full, read-only or failing; nothing was changed.
     """
-    with worktree_lock(workspace):
+    with workspace.objects.hold(), worktree_lock(workspace):
         operations = workspace.operations.read()
         target = _find(operations, reference)
         summary = describe_change(workspace, target.operation.change, operations)
         effective = effective_change(target.operation.change)
+
+        def publish_undo(inverse: EffectiveChange) -> LoggedOperation:
+            return publish(workspace, invocation, Undo(operation=target.id, inverse=inverse))
+
+        if isinstance(effective, ChangeData):
+            operation, data = revert_data(
+                workspace,
+                effective,
+                publish_undo,
+                reporter or SilentReporter(),
+                overwrite=overwrite,
+            )
+            return UndoResult(undone=target, summary=summary, operation=operation, data=data)
         if not isinstance(effective, ChangeWorktree):
-            inverse = _invert_run(effective)
-            operation = publish(workspace, invocation, Undo(operation=target.id, inverse=inverse))
+            operation = publish_undo(_invert_run(workspace, effective))
             return UndoResult(undone=target, summary=summary, operation=operation)
         files = _reverse_files(workspace, effective, overwrite=overwrite)
         with applied_change(workspace, files) as stored:
-            inverse = ChangeWorktree(files=stored, worktree=str(workspace.root))
-            operation = publish(workspace, invocation, Undo(operation=target.id, inverse=inverse))
+            operation = publish_undo(ChangeWorktree(files=stored, worktree=str(workspace.root)))
     return UndoResult(undone=target, summary=summary, operation=operation, files=files)
 
 
@@ -97,9 +122,12 @@ def _find(operations: Sequence[LoggedOperation], reference: str | None) -> Logge
     return found[0]
 
 
-def _invert_run(change: PublishRun | HideRun) -> EffectiveChange:
+def _invert_run(workspace: Workspace, change: PublishRun | HideRun) -> EffectiveChange:
     if isinstance(change, PublishRun):
         return HideRun(run=change.run, record=change.record)
+    if not workspace.objects.contains(change.record):
+        message = f"the record of run {change.run} is gone: it was hidden, and `mlv gc` removed it"
+        raise MissingObjectError(message)
     return PublishRun(run=change.run, record=change.record)
 
 

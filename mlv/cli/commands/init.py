@@ -10,7 +10,8 @@ from mlv.cli.options import QuietOption
 def init(quiet: QuietOption = False) -> None:
     """Start recording runs in this Git repository.
 
-    Makes the store `.mlv/` at the root, and keeps Git from looking into it.
+    Makes the store `.mlv/` at the root, keeps Git from looking into it, and adds a line
+    to `.gitattributes` that tells Git how to merge pointers to data.
 
     Examples:
         mlv init
@@ -28,4 +29,6 @@ def init(quiet: QuietOption = False) -> None:
     result = initialize(here, load_settings(here))
     if not quiet:
         typer.echo(f"created an empty store in {result.store}")
+        if result.attributes:
+            typer.echo("commit `.gitattributes`, which tells Git how to merge pointers to data")
         typer.echo("record a run with `mlv run COMMAND`")

@@ -35,8 +35,9 @@ def undo(
     """
     from mlv.app.restore.undo import undo as undo_operation
     from mlv.cli.render.restore import print_undo
-    from mlv.cli.session import invocation_of, open_here
+    from mlv.cli.session import TerminalReporter, invocation_of, open_here
 
     workspace = open_here()
     asked = invocation_of(workspace, reason=reason)
-    print_undo(undo_operation(workspace, operation, asked, overwrite=overwrite), as_json=as_json)
+    result = undo_operation(workspace, operation, asked, TerminalReporter(), overwrite=overwrite)
+    print_undo(result, as_json=as_json)

@@ -18,6 +18,10 @@ import typer
 TableFormat = Literal["table", "md", "csv", "json"]
 
 JsonSchema = Literal[
+    "mlv-track 1",
+    "mlv-untrack 1",
+    "mlv-status 1",
+    "mlv-checkout 1",
     "mlv-runs 1",
     "mlv-run 1",
     "mlv-diff 1",
@@ -28,6 +32,8 @@ JsonSchema = Literal[
     "mlv-undo 1",
     "mlv-operations 1",
     "mlv-recovered 1",
+    "mlv-gc 1",
+    "mlv-fsck 1",
 ]
 """Every kind of JSON that a command prints."""
 

@@ -15,6 +15,7 @@ from mlv.app.restore.rollback import (
 )
 from mlv.app.restore.undo import UndoResult
 from mlv.app.workspace import Workspace
+from mlv.cli.render.data import describe_checked_out
 from mlv.cli.render.output import fields_of, print_json
 from mlv.cli.render.place import show_path
 from mlv.core.operation import HideRun, Undo
@@ -77,6 +78,8 @@ def print_undo(result: UndoResult, *, as_json: bool) -> None:
     for change in result.files.files if result.files else ():
         action = "removed" if change.after is None else "restored"
         typer.echo(f"{action} {show_path(change.path)}")
+    for planned in result.data:
+        typer.echo(describe_checked_out(planned))
     done = result.operation.operation.change
     if isinstance(done, Undo) and isinstance(done.inverse, HideRun):
         typer.echo("the run is hidden; its record and its files are kept")

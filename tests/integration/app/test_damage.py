@@ -8,6 +8,7 @@ import pytest
 
 from mlv.core.state import reduce_operations
 from tests.support.repository import Repository
+from tests.support.stored_objects import damage_object, remove_object
 
 
 @pytest.fixture
@@ -17,15 +18,11 @@ def project(repo: Repository) -> Repository:
     return repo
 
 
-def _object_file(repo: Repository, digest: str) -> Path:
-    return repo.root / ".mlv/objects" / digest[:2] / digest[2:]
-
-
 def test_position_that_counts_a_damaged_run_is_refused(project: Repository) -> None:
     workspace = project.open()
     records = reduce_operations(workspace.operations.read()).runs
     two = project.find("two")
-    _object_file(project, records[two.id].digest).unlink()
+    remove_object(project.root / ".mlv", records[two.id].digest)
     before = project.state()
 
     assert project.mlv("rollback", "last~1", "--overwrite").code == 7
@@ -37,9 +34,7 @@ def test_rollback_refuses_when_what_it_replaces_is_rotten_in_the_store(
     project: Repository,
 ) -> None:
     three = project.find("three")
-    rotten = _object_file(project, three.outputs[0].fingerprint.digest)
-    rotten.chmod(0o644)
-    rotten.write_bytes(b"THREE\n")
+    damage_object(project.root / ".mlv", three.outputs[0].fingerprint.digest)
 
     assert project.mlv("rollback", "one", "--overwrite").code == 7
     assert project.read("out.txt") == "three\n"

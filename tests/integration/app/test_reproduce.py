@@ -19,6 +19,7 @@ from mlv.app.reproduce.reproducing import (
 )
 from mlv.core.run import Reproduction, Run, Tolerance
 from tests.support.repository import Repository
+from tests.support.stored_objects import remove_object
 
 # The first execution leaves a mark outside the repository; later ones come out differently.
 _DRIFT = "test -e {mark} && d=1 || d=0; touch {mark}; "
@@ -133,8 +134,7 @@ def test_reproduce_names_all_that_is_in_the_way(repo: Repository) -> None:
     run = repo.run("cat", "--token", "hunter2", "data/a", inputs=["data/a", "data/b"])
     for each in run.inputs:
         assert each.fingerprint is not None
-        digest = each.fingerprint.digest
-        (repo.root / ".mlv/objects" / digest[:2] / digest[2:]).unlink()
+        remove_object(repo.root / ".mlv", each.fingerprint.digest)
     repo.git("update-ref", "-d", f"refs/mlv/runs/{run.id}")
     repo.git("gc", "--quiet", "--prune=now")
     result = _reproduce(repo)

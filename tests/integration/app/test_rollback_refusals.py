@@ -16,6 +16,7 @@ from mlv.errors import (
 from mlv.store.lock import exclusive_lock
 from tests.support.repository import Repository
 from tests.support.restoring import files, roll_back
+from tests.support.stored_objects import remove_object
 
 
 @pytest.mark.parametrize("path", ["params.yaml", "model.bin", "data/a"])
@@ -135,7 +136,7 @@ def test_rollback_refuses_during_a_bisect(repo: Repository) -> None:
 def test_rollback_needs_every_object_before_it_changes_anything(two_runs: Repository) -> None:
     (output,) = two_runs.find("first").outputs
     digest = output.fingerprint.digest
-    (two_runs.root / ".mlv/objects" / digest[:2] / digest[2:]).unlink()
+    remove_object(two_runs.root / ".mlv", digest)
     before = two_runs.state()
     with pytest.raises(MissingObjectError) as caught:
         roll_back(two_runs)

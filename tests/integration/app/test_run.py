@@ -168,6 +168,7 @@ def test_run_snapshot_holds_uncommitted_untracked_and_binary_code(repo: Reposito
     show = [repo.git("show", f"{run.code.snapshot}:{name}") for name in ("params.yaml", "new.py")]
     assert show == ["lr: 0.2", "x = 1"]
     assert repo.open().git.tree_files(run.code.snapshot).keys() == {
+        ".gitattributes",
         "new.py",
         "params.yaml",
         "weights.bin",

@@ -18,6 +18,8 @@ FILES = {
     ".git/config": b"[core]\n\trepositoryformatversion = 0\n\tbare = true\n",
     "clone": b"c0ffee\n",
     "format": b"mlv-store 1\ndigest blake3\n",
+    "lock": b"",
+    "turnstile": b"",
 }
 DIRECTORIES = {
     ".git",
@@ -27,8 +29,10 @@ DIRECTORIES = {
     "live",
     "log",
     "objects",
+    "packs",
     "quarantine",
     "tmp",
+    "trash",
 }
 
 
@@ -94,8 +98,15 @@ def test_store_that_lost_its_id_is_a_storage_error(layout: Layout) -> None:
 
 def test_object_is_filed_under_the_first_two_digits(layout: Layout) -> None:
     digest = digest_of(b"")
-    expected = layout.root / "objects" / "af" / digest[2:]
-    assert layout.object_file(digest) == expected
+    assert layout.object_file(digest) == layout.root / "objects" / "af" / digest[2:]
+    assert layout.pack_file(digest) == layout.root / "packs" / "af" / digest[2:]
+
+
+def test_unfinished_file_is_named_after_its_process(layout: Layout) -> None:
+    path = layout.new_temporary()
+    assert path.parent == layout.root / "tmp"
+    assert re.fullmatch(f"{os.getpid()}\\.[0-9a-f]{{16}}", path.name)
+    assert layout.new_temporary() != path
 
 
 @pytest.mark.parametrize("kind", ["store", "file", "broken link"])

@@ -9,7 +9,7 @@ import pytest
 
 from mlv.core.run import Content
 from mlv.errors import FileChangedError, UnreadableFileError
-from mlv.store.stable_read import read_stable
+from mlv.store.stable_read import pack_state, read_small, read_stable
 from tests.unit.core.builders import content
 
 
@@ -95,3 +95,61 @@ def test_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
 def test_device_is_refused() -> None:
     with pytest.raises(UnreadableFileError, match="'/dev/null' is not a regular file"):
         read_stable(Path("/dev/null"), Reader())
+
+
+def _read_small(path: Path, found: os.stat_result) -> bytes | None:
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        return read_small(path.name, directory, found.st_size, pack_state(found))
+    finally:
+        os.close(directory)
+
+
+def _become_a_link(path: Path) -> None:
+    path.rename(path.with_name("target"))
+    path.symlink_to("target")
+
+
+def _become_a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("data", [b"", b"before", bytes(600_000)])
+def test_small_file_is_read_in_the_state_that_it_was_seen_in(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+    assert _read_small(path, path.lstat()) == data
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda path: _edit(path, b"edited"),
+        lambda path: _edit(path, b"longer than before"),
+        lambda path: _edit(path, b"short"),
+        lambda path: path.chmod(0o755),
+        _become_a_link,
+        _become_a_pipe,
+    ],
+)
+def test_small_file_in_another_state_is_not_taken(
+    path: Path, change: Callable[[Path], object]
+) -> None:
+    found = path.lstat()
+    change(path)
+    assert _read_small(path, found) is None
+
+
+def test_small_file_is_read_whole_from_a_file_system_that_gives_little_at_a_time(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.read
+    monkeypatch.setattr(os, "read", lambda descriptor, n_bytes: real(descriptor, min(n_bytes, 2)))
+    assert _read_small(path, path.lstat()) == b"before"
+
+
+def test_small_file_that_vanished_is_not_there(path: Path) -> None:
+    found = path.lstat()
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        _read_small(path, found)

@@ -1,0 +1,1 @@
+"""Data in the worktree: pointers, and making files and pointers agree."""

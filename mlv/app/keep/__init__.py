@@ -1,0 +1,1 @@
+"""Keep a store in order: throw away what nobody needs, check what is left."""

@@ -1,0 +1,1 @@
+"""Make files of a worktree what the store says they are."""
