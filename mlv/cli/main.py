@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import mlv
 from mlv.cli.boundary import MlvGroup
 from mlv.cli.help_text import keep_blocks
 
+_GC_THRESHOLD = 100_000
 _HELP = """Record training runs, compare them, make them again, and go back.
 
 Examples:
@@ -69,4 +71,6 @@ def _main(
 
 def main() -> None:
     """Run the command line."""
+    # A command makes many objects that all stay: looking for cycles among them is in vain.
+    gc.set_threshold(_GC_THRESHOLD)
     app(prog_name="mlv")

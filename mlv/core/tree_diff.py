@@ -24,6 +24,7 @@ from mlv.core.tree_buckets import (
     read_object,
     read_part,
 )
+from mlv.core.tree_limits import Descents
 from mlv.core.tree_names import path_below
 
 EMPTY_TREE = digest_of(TREE_HEADER)
@@ -68,9 +69,11 @@ def diff_directories(
         path: Where the directory belongs.
 
     Raises:
-        ValueError: A tree is malformed, or lies too deep.
+        ValueError: A tree is malformed, or lies too deep, or comes too often.
     """
-    stack = [_compare(_Descent(path, before, after), read)]
+    tops = [tree for tree in (before, after) if tree is not None]
+    descents = Descents(tops, read)
+    stack = [_compare(_Descent(path, before, after), read, descents)]
     while stack:
         step = next(stack[-1], None)
         if step is None:
@@ -78,7 +81,7 @@ def diff_directories(
         elif isinstance(step, TreeChange):
             yield step
         else:
-            stack.append(_compare(step, read))
+            stack.append(_compare(step, read, descents))
 
 
 def diff_entries(
@@ -119,7 +122,9 @@ def find_renames(changes: Iterable[TreeChange]) -> tuple[Rename, ...]:
     return tuple(sorted(renames, key=lambda rename: rename.after))
 
 
-def _compare(pair: _Descent, read: ReadObject) -> Iterator[TreeChange | _Descent]:
+def _compare(
+    pair: _Descent, read: ReadObject, descents: Descents
+) -> Iterator[TreeChange | _Descent]:
     steps: list[tuple[str, TreeChange | _Descent]] = []
     for entry in diff_entries(pair.before, pair.after, read):
         name, before, after = entry.path, entry.before, entry.after
@@ -131,6 +136,9 @@ def _compare(pair: _Descent, read: ReadObject) -> Iterator[TreeChange | _Descent
         if inner.before is not None or inner.after is not None:
             # The slash sorts what is below a directory among its neighbours.
             steps.append((f"{name}/", inner))
+    for each in (pair.before, pair.after):
+        if each is not None and any(isinstance(step, _Descent) for _, step in steps):
+            descents.go_down(each)
     steps.sort(key=itemgetter(0))
     yield from (step for _, step in steps)
 

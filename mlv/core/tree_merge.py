@@ -7,7 +7,7 @@ directory then holds our version, or theirs where ours is gone.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -17,6 +17,7 @@ from mlv.core.run import Content
 from mlv.core.tree import EntryKind, TreeChange, TreeEntry
 from mlv.core.tree_buckets import ReadObject
 from mlv.core.tree_diff import EMPTY_TREE, diff_entries
+from mlv.core.tree_limits import Descents
 from mlv.core.tree_names import path_below
 from mlv.core.tree_update import update_directory
 
@@ -67,13 +68,13 @@ def merge_directories(
         read: Called for the trees that both sides changed.
 
     Raises:
-        ValueError: A tree is malformed, or lies too deep.
+        ValueError: A tree is malformed, or lies too deep, or comes too often.
     """
     if theirs in (ours, base):
         return DirectoryMerge(tree=ours)
     if base == ours:
         return DirectoryMerge(tree=theirs)
-    merger = _Merger(read)
+    merger = _Merger((ours, theirs), read)
     tree = merger.run(_Versions(RepoPath("."), base, ours, theirs))
     conflicts = tuple(sorted(merger.conflicts, key=lambda conflict: conflict.path))
     return DirectoryMerge(tree=tree, objects=tuple(merger.objects), conflicts=conflicts)
@@ -91,8 +92,9 @@ class _Versions(msgspec.Struct, frozen=True):
 class _Merger:
     """Merges directories depth first, without using Python's stack for the depth."""
 
-    def __init__(self, read: ReadObject) -> None:
+    def __init__(self, tops: Sequence[Content], read: ReadObject) -> None:
         self._read = read
+        self._descents = Descents(tops, read)
         self.objects: list[bytes] = []
         self.conflicts: list[MergeConflict] = []
 
@@ -115,6 +117,7 @@ class _Merger:
     def _merge(self, directory: _Versions) -> Generator[_Versions, Any, Content]:
         """Merge one directory; yields the directories in it, and is sent their merged trees."""
         ours = self._changes(directory.base, directory.ours)
+        has_gone_down = False
         updates: dict[str, TreeEntry | None] = {}
         for name, there in self._changes(directory.base, directory.theirs).items():
             here = ours.get(name)
@@ -125,6 +128,9 @@ class _Merger:
             elif _is_tree_or_nothing(here.after) and _is_tree_or_nothing(there.after):
                 path = path_below(directory.path, name)
                 trees = [_tree(each) for each in (there.before, here.after, there.after)]
+                if not has_gone_down:
+                    has_gone_down = True
+                    self._go_down(directory)
                 merged: Content = yield _Versions(path, *trees)
                 keep = (here.after and there.after) or merged.digest != EMPTY_TREE
                 updates[name] = _directory(name, merged) if keep else None
@@ -132,6 +138,11 @@ class _Merger:
                 path = path_below(directory.path, name)
                 updates[name] = self._merge_leaf(path, there.before, here.after, there.after)
         return self._add(directory, updates)
+
+    def _go_down(self, directory: _Versions) -> None:
+        for tree in (directory.ours, directory.theirs):
+            if tree is not None:
+                self._descents.go_down(tree)
 
     def _merge_leaf(
         self,

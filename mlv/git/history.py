@@ -66,9 +66,10 @@ def find_in_history(command: GitCommand, suffix: str) -> Iterator[FoundBlob]:
 
 
 def find_in_tips(command: GitCommand, suffix: str) -> Iterator[FoundBlob]:
-    """Yield the content of every such file in the commits that refs name now."""
+    """Yield the content of every such file in the commits that refs name now, and in stashes."""
     refs = command.run("for-each-ref", "--format=%(objectname)", environment=_ORIGINAL).stdout
-    yield from _find_in_trees(command, suffix, [*refs.split(), *_list_heads(command)])
+    names = [*refs.split(), *_list_stashes(command), *_list_heads(command)]
+    yield from _find_in_trees(command, suffix, names)
 
 
 def find_in_heads(command: GitCommand, suffix: str) -> Iterator[FoundBlob]:
@@ -128,15 +129,27 @@ def _list_heads(command: GitCommand) -> list[bytes]:
     return [line.removeprefix(b"HEAD ") for line in checkouts if line.startswith(b"HEAD ")]
 
 
-def _find_in_trees(command: GitCommand, suffix: str, commits: list[bytes]) -> Iterator[FoundBlob]:
-    trees = _resolve_trees(command, commits)
+def _list_stashes(command: GitCommand) -> list[bytes]:
+    """Return all stashes, each with what it has of the index and of untracked files.
+
+    The ref names only the newest one; the others are in its reflog, where Git looks, too.
+    """
+    entries = command.run("reflog", "--all", "--format=%gD %H").stdout.splitlines()
+    stashes = [line.split()[-1] for line in entries if line.startswith(b"refs/stash@{")]
+    return [name for stash in stashes for name in (stash, stash + b"^2", stash + b"^3")]
+
+
+def _find_in_trees(command: GitCommand, suffix: str, names: list[bytes]) -> Iterator[FoundBlob]:
+    trees = _resolve_trees(command, names)
     if not trees:
         return
     empty = command.run("hash-object", "-t", "tree", "--stdin").stdout.strip()
     pairs = b"".join(b"%s %s\n" % (empty, tree) for tree in trees)
     arguments = ("--stdin", "-r", "-z", *_RAW, *_pathspec(suffix))
     output = command.run("diff-tree", *arguments, stdin=pairs)
-    yield from _parse_raw(output.stdout, suffix)
+    for found in _parse_raw(output.stdout, suffix):
+        commit = trees.get((found.commit or "").encode())
+        yield msgspec.structs.replace(found, commit=commit and commit.decode())
 
 
 def _pathspec(suffix: str) -> tuple[str, str]:
@@ -149,21 +162,30 @@ def _has_suffix(raw: bytes, suffix: str) -> bool:
     return name.endswith(suffix.encode()) and len(name) > len(suffix)
 
 
-def _resolve_trees(command: GitCommand, names: list[bytes]) -> list[bytes]:
+def _resolve_trees(command: GitCommand, names: list[bytes]) -> dict[bytes, bytes]:
+    """Return the trees of commits and tags, each with one of those that have it."""
     queries = b"".join(name + b"^{tree}\n" for name in names)
     template = "--batch-check=%(objecttype) %(objectname)"
     output = command.run("cat-file", template, stdin=queries, environment=_ORIGINAL)
-    found = (line.split(b" ") for line in output.stdout.splitlines())
-    return list(dict.fromkeys(row[1] for row in found if row[0] == b"tree"))
+    found = zip(names, (line.split(b" ") for line in output.stdout.splitlines()), strict=True)
+    return {row[1]: name for name, row in found if row[0] == b"tree"}
 
 
 def _parse_raw(output: bytes, suffix: str) -> Iterator[FoundBlob]:
+    """Yield what `git log` or `git diff-tree --stdin` lists, with `--raw -z`.
+
+    A header names the commit, or the two trees that are compared. After it, `git log`
+    writes NUL and a line end, but `git diff-tree` only a line end.
+    """
     commit: str | None = None
     tokens = iter(output.split(b"\0")[:-1])
     for token in tokens:
-        facts = token.lstrip(b"\n")
+        header, _, facts = token.rpartition(b"\n")
         if not facts.startswith(b":"):
-            commit = facts.split(b" ")[0].decode()
+            header, facts = facts, b""
+        if header:
+            commit = header.split(b" ")[-1].decode()
+        if not facts:
             continue
         raw = next(tokens)
         old_mode, new_mode, old, new, _ = facts[1:].split(b" ")

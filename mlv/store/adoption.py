@@ -6,7 +6,6 @@ either that name or the one of the object, never just a temporary one.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import signal
@@ -82,17 +81,6 @@ def is_unwritten(descriptor: int) -> bool:
     return fcntl.fcntl(descriptor, fcntl.F_GETLEASE) == fcntl.F_RDLCK
 
 
-def has_writer(descriptor: int) -> bool:
-    """Tell whether somebody is known to have a file open for writing."""
-    try:
-        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-    except OSError as error:
-        return error.errno == errno.EAGAIN
-    fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    return False
-
-
 def _adopt_clone(whole: WholeObjects, path: Path, descriptor: int) -> Content | None:
     for _ in range(_N_TRIES):
         with whole.new_file() as (clone, temporary):
@@ -117,13 +105,22 @@ def _adopt_itself(whole: WholeObjects, descriptor: int) -> Content | None:
             return None
         content = hash_descriptor(descriptor)
         if whole.contains(content):
-            return content if is_unwritten(descriptor) else None
+            is_good = _is_same(whole, content, found) or whole.is_intact(content)
+            if not (is_good and is_unwritten(descriptor)):
+                return None
+            whole.use(content)
+            return content
         os.fchmod(descriptor, OBJECT_MODE)
         os.fdatasync(descriptor)
         if is_unwritten(descriptor) and whole.publish_descriptor(descriptor, content):
             return content
         os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
     return None
+
+
+def _is_same(whole: WholeObjects, content: Content, found: os.stat_result) -> bool:
+    """Tell whether a file is the object already, so that its bytes are known."""
+    return os.path.samestat(found, whole.layout.object_file(content.digest).stat())
 
 
 def _may_become_object(layout: Layout, found: os.stat_result) -> bool:

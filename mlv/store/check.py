@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,7 +95,7 @@ def check_pack(path: Path, thoroughness: Thoroughness) -> DamagedFile | None:
         OSError: The disk is failing.
     """
     pack = PackFile(path)
-    problems = [] if pack.has_header() else ["its header is damaged"]
+    problems = [] if _is_right(pack.has_header) else ["its header is damaged"]
     entries = _read_entries(pack, problems)
     lost = []
     for entry in entries:
@@ -102,11 +103,20 @@ def check_pack(path: Path, thoroughness: Thoroughness) -> DamagedFile | None:
         if problem is not None:
             lost.append(Digest(entry.digest.hex()))
             problems.append(problem)
-    if thoroughness == "bytes" and not problems and pack.digest() != pack.name:
+    is_thorough = thoroughness == "bytes" and not problems
+    if is_thorough and not _is_right(lambda: pack.digest() == pack.name):
         problems.append("its bytes have another digest than its name says")
     if not problems:
         return None
     return DamagedFile(path=path, problems=tuple(problems), lost=tuple(lost))
+
+
+def _is_right(look: Callable[[], bool]) -> bool:
+    """Tell what `look` finds; what the disk cannot read is not right."""
+    try:
+        return look()
+    except DamagedPackError:
+        return False
 
 
 @contextmanager
@@ -126,8 +136,13 @@ def _check(task: tuple[Path, Thoroughness]) -> tuple[int, DamagedFile | None]:
 
 def _check_whole(path: Path) -> DamagedFile | None:
     digest = Digest(digest_of_name(path).hex())
-    if hash_file(path).digest == digest:
-        return None
+    try:
+        if hash_file(path).digest == digest:
+            return None
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        return DamagedFile(path=path, problems=("the disk cannot read it",), lost=(digest,))
     return DamagedFile(
         path=path, problems=("its bytes have another digest than its name says",), lost=(digest,)
     )

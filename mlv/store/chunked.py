@@ -59,8 +59,8 @@ class _Prepared(msgspec.Struct, frozen=True):
 class KnownObjects(Protocol):
     """What a store holds already, by digest, 32 bytes, and size."""
 
-    def is_known(self, digest: bytes, size_bytes: int) -> bool:
-        """Tell whether all of an object is there."""
+    def is_intact(self, digest: bytes, size_bytes: int) -> bool:
+        """Tell whether all of an object is there, without a look at what lies in packs."""
 
     def is_known_chunk(self, digest: bytes, size_bytes: int) -> bool:
         """Tell whether an object is there in one piece, so that it can be a chunk."""
@@ -101,7 +101,7 @@ class ChunkedWriter:
             chunks = self._add_threaded(chain((block,), blocks), hasher)
         digest, size = hasher.digest(), sum(chunk.size for chunk in chunks)
         # A single chunk is an object under the digest of the blob already.
-        if len(chunks) > 1 and not self._known.is_known(digest, size):
+        if len(chunks) > 1 and not self._known.is_intact(digest, size):
             self._packs.add_recipe(digest, size, encode_recipe(chunks))
         return Content(digest=Digest(digest.hex()), size_bytes=size)
 

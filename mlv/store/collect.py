@@ -10,7 +10,6 @@ Whoever calls this holds the store alone.
 from __future__ import annotations
 
 from collections.abc import Collection
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -180,11 +179,10 @@ def _find_in_trash(
     needed = []
     trash = Trash(layout)
     for path in trash.list_packs() if missing else ():
-        with suppress(DamagedPackError):
-            found = missing.intersection(PackFile(path, keep_open=False).read_index().digests())
-            if found:
-                needed.append(path)
-                missing -= found
+        found = missing.intersection(PackFile(path, keep_open=False).index.digests())
+        if found:
+            needed.append(path)
+            missing -= found
     for path in trash.list_whole() if missing else ():
         digest = digest_of_name(path)
         if digest in missing:

@@ -32,7 +32,8 @@ def replace_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     Raises:
         OSError: The disk is full or failing; `path` is as it was.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    # Not the whole name, so that no name is too long that `path` may have.
+    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         try:

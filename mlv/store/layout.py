@@ -44,6 +44,7 @@ class Layout:
         self.temporary = root / "tmp"
         self.cache = root / "cache"
         self.worktree_journal = root / "worktree-journal"
+        self.data_journal = root / "data-journal"
         self.lock = root / "lock"
         self.turnstile = root / "turnstile"
 
@@ -122,6 +123,11 @@ def open_layout(root: Path) -> Layout:
     try:
         found = (root / "format").read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
+        if (root / "packs").is_dir():
+            message = f"the store in {root.parent} has lost the file 'format'"
+            raise CorruptDataError(
+                message, hint="make it again with `mlv fsck --repair`"
+            ) from error
         message = f"there is no mlv store in {root.parent}"
         raise NoStoreError(message, hint="create one with `mlv init`") from error
     except OSError as error:

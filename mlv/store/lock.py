@@ -21,24 +21,24 @@ from mlv.store.owner import give_to_owner
 
 _PATIENCE_S = 10.0
 _PAUSE_S = 0.02
+_WRITING = "other mlv processes are writing to the store"
 
 
 @contextmanager
-def exclusive_lock(path: Path, *, purpose: str) -> Iterator[None]:
+def exclusive_lock(path: Path, *, purpose: str, patience_s: float = 0.0) -> Iterator[None]:
     """Hold `path` alone for the length of the block.
 
     Args:
         path: A file that is made when it is not there.
         purpose: What the lock is for, after "another mlv process is".
+        patience_s: How long to wait for it, in seconds.
 
     Raises:
         LockedError: Another process holds it.
         StorageError: The file cannot be made, or the file system has no locks.
     """
     with _opened(path) as descriptor:
-        if not _try(descriptor):
-            message = f"another mlv process is {purpose}"
-            raise LockedError(message, hint="wait until it has ended, then try again")
+        _wait(descriptor, time.monotonic() + patience_s, f"another mlv process is {purpose}")
         yield
 
 
@@ -72,8 +72,8 @@ def exclusive_store_lock(layout: Layout, *, patience_s: float = _PATIENCE_S) -> 
     with _opened(layout.lock, layout) as descriptor:
         with _opened(layout.turnstile, layout) as turnstile:
             deadline = time.monotonic() + patience_s
-            _wait(turnstile, deadline)
-            _wait(descriptor, deadline)
+            _wait(turnstile, deadline, _WRITING)
+            _wait(descriptor, deadline, _WRITING)
         yield
 
 
@@ -83,11 +83,10 @@ def is_store_idle(layout: Layout) -> bool:
         return _try(descriptor)
 
 
-def _wait(descriptor: int, deadline: float) -> None:
+def _wait(descriptor: int, deadline: float, message: str) -> None:
     while not _try(descriptor):
-        if time.monotonic() > deadline:
-            message = "other mlv processes are writing to the store"
-            raise LockedError(message, hint="wait until they have ended, then try again")
+        if time.monotonic() >= deadline:
+            raise LockedError(message, hint="wait until that has ended, then try again")
         time.sleep(_PAUSE_S)
 
 

@@ -44,11 +44,18 @@ class ObjectReader:
                 return True
             if self._has_whole(content):
                 return True
-            if self._packs.refresh():
+            while self._packs.refresh():
                 found = self._packs.find(digest)
                 if found is not None and found.entry.size == content.size_bytes:
                     return True
             return self._is_in_trash(content)
+
+    def contains_all(self, digests: set[bytes]) -> bool:
+        """Tell whether objects are there, whatever their size."""
+        with storage_errors("look for objects"):
+            self._packs.refresh()
+            missing = self._packs.find_missing(digests)
+            return all(self._layout.object_file(Digest(each.hex())).exists() for each in missing)
 
     def read(self, content: Content) -> bytes:
         """Return an object, all in memory; see `ObjectStore.read`."""
@@ -56,7 +63,8 @@ class ObjectReader:
             found = self._packs.find(bytes.fromhex(content.digest))
             if found is not None:
                 entry = found.entry
-                if entry.kind == DATA and entry.size == content.size_bytes:
+                is_it = entry.digest.hex() == content.digest and entry.size == content.size_bytes
+                if entry.kind == DATA and is_it:
                     return found.pack.read(entry)
         return b"".join(self.stream(content))
 
@@ -100,7 +108,8 @@ class ObjectReader:
         if first is not None:
             yield first
             yield from (each for each in self._packs.find_all(digest) if each != first)
-        if self._packs.refresh():
+        # A list that is made while packs are merged may lack both the old one and the new one.
+        while self._packs.refresh():
             yield from self._packs.find_all(digest)
         yield from self._locations_in_trash(digest)
 
@@ -205,4 +214,4 @@ class ObjectReader:
 
 def _corrupt(digest: str, why: str) -> CorruptDataError:
     message = f"object {digest[:12]} is damaged: {why}"
-    return CorruptDataError(message, hint="find what can be saved with `mlv fsck --repair`")
+    return CorruptDataError(message, hint="find what can be saved with `mlv fsck --full --repair`")

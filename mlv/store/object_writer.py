@@ -24,7 +24,7 @@ from mlv.store.layout import Layout
 from mlv.store.pack_file import DamagedPackError, decode_payload
 from mlv.store.pack_format import DATA
 from mlv.store.pack_writer import PackWriter
-from mlv.store.packs import PackSet
+from mlv.store.packs import Location, PackSet
 from mlv.store.recipes import decode_recipe
 from mlv.store.stable_read import hash_file, read_stable
 from mlv.store.stat_cache import StatCache
@@ -129,11 +129,20 @@ class ObjectWriter:
             digest: 32 bytes.
             size_bytes: Length of the object.
         """
-        if digest in self._writer:
+        if self._is_packed(digest):
             return True
-        if digest in self._packs and (size_bytes <= CHUNK_LIMIT or self._is_whole_in_packs(digest)):
-            return True
-        return self._has_whole and self._whole.contains(_content(digest, size_bytes))
+        content = _content(digest, size_bytes)
+        if not self._has_whole or not self._whole.contains(content):
+            return False
+        self._whole.use(content)
+        return True
+
+    def is_intact(self, digest: bytes, size_bytes: int) -> bool:
+        """Tell what `is_known` does, and read a whole object for that, as `is_known_chunk`.
+
+        This is for content that is at hand to be stored again.
+        """
+        return self._is_packed(digest) or self._has_intact(digest, size_bytes)
 
     def is_known_chunk(self, digest: bytes, size_bytes: int) -> bool:
         """Tell whether an object is in the store as one piece.
@@ -142,17 +151,27 @@ class ObjectWriter:
         """
         if digest in self._writer:
             return True
-        found = self._packs.find(digest)
+        found = self._packs.use(digest)
         if found is not None and found.entry.kind == DATA:
             return True
-        return self._has_whole and self._whole.is_intact(_content(digest, size_bytes))
+        return self._has_intact(digest, size_bytes)
 
-    def _is_whole_in_packs(self, digest: bytes) -> bool:
-        found = self._packs.find(digest)
-        if found is None or found.entry.kind == DATA:
-            return found is not None
+    def _is_packed(self, digest: bytes) -> bool:
+        if digest in self._writer:
+            return True
+        found = self._packs.use(digest)
+        return found is not None and (found.entry.kind == DATA or self._has_chunks(found))
+
+    def _has_intact(self, digest: bytes, size_bytes: int) -> bool:
+        content = _content(digest, size_bytes)
+        if not self._has_whole or not self._whole.is_intact(content):
+            return False
+        self._whole.use(content)
+        return True
+
+    def _has_chunks(self, recipe: Location) -> bool:
         try:
-            chunks = decode_recipe(self._packs.read(found), size=found.entry.size)
+            chunks = decode_recipe(self._packs.read(recipe), size=recipe.entry.size)
         except (FileNotFoundError, DamagedPackError, ValueError):
             return False
         return all(self.is_known_chunk(chunk.digest, chunk.size) for chunk in chunks)
@@ -223,6 +242,7 @@ class ObjectWriter:
             OSError: The disk is full or failing.
         """
         self._packs.add(self._writer.publish())
+        self._packs.sync_used()
         self._whole.sync()
 
     def discard(self) -> None:

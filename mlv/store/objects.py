@@ -103,6 +103,19 @@ class ObjectStore:
             if merge_when_many(self._layout, self._packs.packs):
                 self._packs.refresh()
 
+    @contextmanager
+    def looking(self) -> Iterator[ObjectWriter]:
+        """Hash files of the worktree with the help of the stat cache; nothing is stored.
+
+        That takes no lock, and works in a store that is read-only.
+        """
+        if self._writer is not None:
+            yield self._writer
+            return
+        with closing(self._open_cache()) as cache:
+            yield ObjectWriter(self._layout, self._packs, cache)
+            cache.save()
+
     def _open_cache(self) -> StatCache:
         return StatCache(
             self._stat_file, list_packs=lambda: [pack.name for pack in self._packs.packs]
@@ -113,6 +126,10 @@ class ObjectStore:
         if self._writer is not None and self._writer.has_added(content):
             return True
         return self._reader.contains(content)
+
+    def contains_all(self, digests: set[bytes]) -> bool:
+        """Tell whether objects are there, given their digests as 32 bytes, whatever their size."""
+        return self._reader.contains_all(digests)
 
     def read(self, content: Content) -> bytes:
         """Return the bytes of an object, all in memory.

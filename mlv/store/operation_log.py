@@ -60,6 +60,16 @@ class OperationLog:
             operations += _iterate_to_damage(path, data, faults)
         return tuple(operations), tuple(faults)
 
+    def count_own(self) -> int:
+        """Return how many operations this clone has published, without a look at them.
+
+        Raises:
+            StorageError: The file cannot be read.
+        """
+        path = self._directory / f"{self._clone}.log"
+        with storage_errors("read the operation log"):
+            return path.read_bytes().count(b"\n") if path.exists() else 0
+
     def append(self, build: Callable[[LoggedOperation | None], Operation]) -> LoggedOperation:
         """Append one operation to the chain of this clone, durably.
 

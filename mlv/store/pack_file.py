@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import weakref
 from collections.abc import Iterator
@@ -29,6 +30,9 @@ MAX_OBJECT_BYTES = 2 << 20
 """No record of kind `DATA` is longer: what is longer is cut into chunks."""
 
 MAX_RECIPE_BYTES = 1 << 30
+
+_SECTOR = 4096
+_BLOCK = 1 << 20
 
 
 class DamagedPackError(Exception):
@@ -96,7 +100,7 @@ class PackFile:
         while offset + RECORD_BYTES <= end:
             try:
                 entry = decode_record_header(self._read(offset, RECORD_BYTES), offset)
-            except ValueError:
+            except (ValueError, DamagedPackError):
                 offset = self._next_magic(offset + 1, end)
                 continue
             if entry.end > end:
@@ -166,9 +170,17 @@ class PackFile:
         return self.path.stat().st_size
 
     def digest(self) -> str:
-        """Return the digest of the whole file, which ought to be its name."""
+        """Return the digest of the whole file, which ought to be its name.
+
+        Raises:
+            DamagedPackError: The disk cannot read it.
+        """
         hasher = blake3()
-        hasher.update_mmap(self.path)
+        offset = 0
+        # Not mapped into memory: a disk that fails is an error then, and not a signal.
+        while block := self._read(offset, _BLOCK):
+            hasher.update(block)
+            offset += len(block)
         return hasher.hexdigest()
 
     def has_header(self) -> bool:
@@ -176,13 +188,18 @@ class PackFile:
         return is_header(self._read(0, HEADER_BYTES))
 
     def _read(self, offset: int, length: int) -> bytes:
-        if self._keep_open:
-            return _read_at(self._descriptor, offset, length)
-        descriptor = os.open(self.path, os.O_RDONLY)
         try:
-            return _read_at(descriptor, offset, length)
-        finally:
-            os.close(descriptor)
+            if self._keep_open:
+                return _read_at(self._descriptor, offset, length)
+            descriptor = os.open(self.path, os.O_RDONLY)
+            try:
+                return _read_at(descriptor, offset, length)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            if error.errno == errno.EIO:  # a bad sector is damage like any other
+                raise self._damaged(f"the disk cannot read offset {offset}") from error
+            raise
 
     @cached_property
     def _descriptor(self) -> int:
@@ -192,7 +209,11 @@ class PackFile:
 
     def _next_magic(self, start: int, end: int) -> int:
         while start < end:
-            block = self._read(start, 1 << 20)
+            try:
+                block = self._read(start, _BLOCK)
+            except DamagedPackError:
+                start += _SECTOR
+                continue
             at = block.find(b"MLVR")
             if at >= 0:
                 return start + at

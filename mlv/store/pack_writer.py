@@ -29,6 +29,9 @@ from mlv.store.pack_format import (
 
 MAX_PACK_BYTES = 64 << 20
 _BUFFER_BYTES = 1 << 20
+_MOST_UNSYNCED = 16
+"""So many full packs may wait for a disk that is slower than what is written."""
+
 _MODE = 0o444
 
 
@@ -220,6 +223,8 @@ class PackWriter:
 
     def _hand_over(self) -> None:
         """Let a full pack be completed and synced in the background."""
+        for future in self._finishing[:-_MOST_UNSYNCED]:
+            future.result()  # each that waits has a file open
         for future in self._finishing:
             if future.done():
                 future.result()  # a disk that is full is noticed now, not at the end

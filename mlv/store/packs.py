@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from mlv.store.durable import sync_directory
 from mlv.store.layout import Layout
 from mlv.store.pack_file import DamagedPackError, PackFile
 from mlv.store.pack_format import PackEntry
@@ -38,6 +39,8 @@ class PackSet:
         self._packs: list[PackFile] | None = None
         self._all: dict[bytes, int] | None = None
         self._n_lookups = 0
+        self._used: set[Path] = set()
+        self._synced: set[Path] = set()
 
     @property
     def packs(self) -> list[PackFile]:
@@ -59,6 +62,7 @@ class PackSet:
     def add(self, paths: Iterable[Path]) -> None:
         """Take note of packs that were just published."""
         new = [PackFile(path) for path in paths]
+        self._synced.update(pack.path for pack in new)
         if new:
             self._packs = [*self.packs, *new]
             self._all = None
@@ -83,6 +87,36 @@ class PackSet:
             return None
         pack = self.packs[found >> _NUMBER_BITS]
         return Location(pack, pack.index.entry(found & _NUMBER_MASK))
+
+    def find_missing(self, digests: set[bytes]) -> set[bytes]:
+        """Return those of many digests that no pack holds."""
+        if self._all is None:
+            self.load()
+        return digests.difference(self._all or {})
+
+    def use(self, digest: bytes) -> Location | None:
+        """Do what `find` does for somebody who will refer to the object.
+
+        Whoever published the pack may not have synced its directory yet: `sync_used` does.
+        """
+        found = self.find(digest)
+        if found is not None:
+            self._used.add(found.pack.path)
+        return found
+
+    def sync_used(self) -> None:
+        """Wait until the names of all packs that are used are on the disk.
+
+        Raises:
+            OSError: The disk is failing.
+        """
+        unsynced = self._used - self._synced
+        for directory in {path.parent for path in unsynced}:
+            sync_directory(directory)
+        if unsynced:
+            sync_directory(self._layout.packs)
+        self._synced |= unsynced
+        self._used.clear()
 
     def find_all(self, digest: bytes) -> Iterator[Location]:
         """Yield every record of an object: a damaged one may have a whole copy."""

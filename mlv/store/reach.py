@@ -16,6 +16,7 @@ from mlv.core.digest import Digest
 from mlv.core.run import Content
 from mlv.core.tree import TREE_HEADER, Fingerprint
 from mlv.core.tree_buckets import decode_buckets, is_bucketed
+from mlv.core.tree_limits import Descents, check_descents
 from mlv.errors import CorruptDataError, MissingObjectError
 from mlv.store.failures import storage_errors
 from mlv.store.layout import Layout
@@ -25,6 +26,7 @@ from mlv.store.pack_format import PackEntry
 from mlv.store.packs import list_packs
 from mlv.store.recipes import decode_recipe
 from mlv.store.trash import Trash
+from mlv.store.trees import endless_trees, go_down
 
 _ENTRY = re.compile(rb"^(file|exec|link|dir) ([0-9a-f]{64}) ([0-9]+) ", re.MULTILINE)
 
@@ -117,6 +119,44 @@ def find_reached(layout: Layout, objects: ObjectStore, roots: Iterable[Root]) ->
     return Reached(
         origins=walk.origins, roots=ordered, trees=walk.trees, unreadable=walk.unreadable
     )
+
+
+def holds_all(objects: ObjectStore, tree: Content) -> bool:
+    """Tell whether a directory and everything below it is in the store.
+
+    That is quicker than to list it; the chunks of large blobs are not looked for.
+
+    Raises:
+        CorruptDataError: There is no end of directories in it.
+        StorageError: The disk is failing.
+    """
+    trees = [(tree, 0)]
+    seen: set[Content] = set()
+    inner: dict[Content, list[Content]] = {}
+    files: set[bytes] = set()
+    descents = Descents((tree,), objects.read)
+    while trees:
+        each, depth = trees.pop()
+        if each in seen:
+            continue
+        seen.add(each)
+        try:
+            entries = list_entries(objects.read(each))
+        except (CorruptDataError, MissingObjectError, ValueError):
+            return False
+        below = []
+        for kind, digest, size in entries:
+            if kind == b"dir":
+                below.append(Content(digest=Digest(digest.decode()), size_bytes=int(size)))
+            else:
+                files.add(unhexlify(digest))
+        if below:
+            go_down(descents, each, depth)
+            inner[each] = below
+            trees += [(found, depth + 1) for found in below]
+    with endless_trees():
+        check_descents(tree, inner)
+    return objects.contains_all(files)
 
 
 class _Walk:

@@ -39,6 +39,9 @@ def decode_recipe(data: bytes, *, size: int) -> tuple[Chunk, ...]:
         message = "the recipe is damaged"
         raise ValueError(message)
     chunks = tuple([Chunk(*row) for row in _CHUNK.iter_unpack(rows)])
+    if not all(chunk.size for chunk in chunks):
+        message = "the recipe has an empty chunk"
+        raise ValueError(message)
     if sum(chunk.size for chunk in chunks) != size:
         message = f"the recipe does not make {size} bytes"
         raise ValueError(message)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import signal
 import stat
 import struct
 from collections.abc import Callable
@@ -150,3 +152,29 @@ def _open(path: str, flags: int) -> int:
 
 def _state(found: os.stat_result) -> tuple[int, int, int]:
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def has_writer(descriptor: int) -> bool:
+    """Tell whether somebody is known to have a file open for writing."""
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return False
+
+
+def is_being_written(path: Path | str) -> bool:
+    """Tell whether somebody is known to have a file open for writing, or mapped into memory.
+
+    What is written through a map changes no time once the page is dirty.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return True
+    try:
+        return has_writer(descriptor)
+    finally:
+        os.close(descriptor)

@@ -21,7 +21,7 @@ from blake3 import blake3
 from mlv.core.digest import Digest
 from mlv.core.run import Content
 from mlv.store.directory_cache import DirectoryCache, create_tables
-from mlv.store.stable_read import RACY_NS, pack_state
+from mlv.store.stable_read import RACY_NS, is_being_written, pack_state
 
 _VERSION = 2
 _BUSY_TIMEOUT_S = 5.0
@@ -72,7 +72,9 @@ class StatCache:
         """
         found = path.stat()
         is_racy = max(found.st_mtime_ns, found.st_ctime_ns) > time.time_ns() - RACY_NS
-        if not is_racy and found.st_size == content.size_bytes:
+        if is_racy or is_being_written(path):
+            return
+        if found.st_size == content.size_bytes:
             key, state = os.fsencode(path), pack_state(found)
             digest = bytes.fromhex(content.digest)
             self._added.append((key, state, digest, _checksum(key, state, digest)))
@@ -103,6 +105,8 @@ class StatCache:
         """
         try:
             if self._connection is not None:
+                # A loss of power must not bring back what is forgotten here.
+                self._connection.execute("PRAGMA synchronous = FULL")
                 self.directories.forget_stored()
                 return
         except sqlite3.Error:

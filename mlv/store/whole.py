@@ -133,6 +133,8 @@ class WholeObjects:
     def publish(self, descriptor: int, temporary: Path, content: Content) -> None:
         """Make a file of `new_file` an object, unless the object is there already.
 
+        One that is there but damaged goes to quarantine.
+
         Raises:
             OSError: The disk is full or failing; nothing was published.
         """
@@ -143,7 +145,7 @@ class WholeObjects:
         try:
             final.hardlink_to(temporary)
         except FileExistsError:
-            if not self.contains(content):
+            if not self.is_intact(content):
                 self._set_aside(content.digest)
                 temporary.replace(final)
 
@@ -176,6 +178,13 @@ class WholeObjects:
         self._unsynced.add(path.parent)
         return away
 
+    def use(self, content: Content) -> None:
+        """Take note that something will refer to an object that is there.
+
+        Who made it may not have synced its directories yet: `sync` does.
+        """
+        self._sync_later(self.layout.object_file(content.digest))
+
     def sync(self) -> None:
         """Wait until everything that was added is on the disk."""
         while self._unsynced:
@@ -189,10 +198,10 @@ class WholeObjects:
         os.fdatasync(descriptor)
 
     def _is_known(self, content: Content) -> bool:
-        if not self.contains(content):
+        # By its bytes: somebody may have edited it through a link.
+        if not self.is_intact(content):
             return False
-        # Who made it may not have synced the directories yet.
-        self._sync_later(self.layout.object_file(content.digest))
+        self.use(content)
         return True
 
     def _prepare(self, digest: Digest) -> Path:

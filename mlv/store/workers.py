@@ -20,6 +20,7 @@ from contextlib import suppress
 from typing import Generic
 
 from mlv.errors import MlvError, NotPossibleError
+from mlv.store.failures import storage_errors
 from mlv.store.worker_process import (
     END,
     ERROR,
@@ -156,8 +157,9 @@ class _Pool(Generic[Task, Result]):
         # A signal between the fork and the first line of the child would run our code twice.
         old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
-            for _ in range(n_workers):
-                self._fork()
+            with storage_errors("start processes that help"):
+                for _ in range(n_workers):
+                    self._fork()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, old)
             gc.unfreeze()

@@ -17,7 +17,7 @@ from mlv.store.directory_row import (
     encode_part,
 )
 from mlv.worktree.columns import count_files, covers_of, raw_entries_of, split_names
-from mlv.worktree.open_directory import join_path
+from mlv.worktree.open_directory import check_depth, join_path
 from mlv.worktree.scan_directory import is_valid, make_tree, mark_of
 from mlv.worktree.scan_tasks import (
     LARGE_BYTES,
@@ -146,6 +146,8 @@ class Assembly:
         return tasks
 
     def _descend(self, directory: Directory, result: ScannedPart) -> Iterator[Task]:
+        if result.subdirectories:
+            check_depth(self.root.path, directory.path)
         for name in split_names(result.subdirectories):
             path = join_path(directory.path, name)
             inner = Directory(self._n_directories, path, directory)

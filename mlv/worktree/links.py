@@ -9,18 +9,17 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mlv.core.digest import Digest, parse_digest
 from mlv.core.link_type import LinkType, SharedLinkType, UsedLinkType
 from mlv.core.run import Content
 from mlv.errors import FileChangedError, NotPossibleError
-from mlv.store.adoption import has_writer
 from mlv.store.durable import write_all
 from mlv.store.layout import Layout
 from mlv.store.reflink import clone_file
-from mlv.store.stable_read import file_state
+from mlv.store.stable_read import file_state, has_writer
 from mlv.store.whole import WholeObjects, hash_descriptor
 from mlv.worktree.handles import create_file, find_stat
 from mlv.worktree.linked import find_linked_object
@@ -237,7 +236,8 @@ def _try_clone(layout: Layout, directory: Path) -> bool:
             try:
                 return clone_file(source, target)
             finally:
-                os.unlink(name, dir_fd=handle)
+                with suppress(OSError):
+                    os.unlink(name, dir_fd=handle)
     finally:
         os.close(handle)
 

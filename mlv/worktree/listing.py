@@ -11,8 +11,10 @@ import msgspec
 from mlv.core.digest import Digest
 from mlv.core.paths import RepoPath, unescape_name
 from mlv.core.tree import EntryKind, Fingerprint, TreeChange, TreeEntry
+from mlv.core.tree_limits import Descents
 from mlv.core.tree_names import escape_names
 from mlv.store.objects import ObjectStore, content_of
+from mlv.store.trees import go_down
 from mlv.worktree.assembly import Assembly, Progress
 from mlv.worktree.columns import raw_entries_of
 from mlv.worktree.fingerprint import errors_in_words, find_fingerprint
@@ -59,7 +61,8 @@ def diff_worktree(
     Raises:
         UnreadableFileError, FileChangedError: As `fingerprint`.
         MissingObjectError: A tree of `before` is not in the store.
-        CorruptDataError: A tree of `before` is damaged.
+        CorruptDataError: A tree of `before` is damaged, or there is no end of directories
+            in it.
     """
     assembly = None
     if path.is_dir() and not path.is_symlink():
@@ -68,7 +71,7 @@ def diff_worktree(
         now = assembly.root.found
     else:
         now = find_fingerprint(path, sink)
-    comparison = _Comparison(objects, assembly)
+    comparison = _Comparison(objects, before, assembly)
     if _identity(before) != _identity(now):
         comparison.compare(_entry_of(before), _entry_of(now))
     changes = sorted(comparison.changes, key=lambda change: change.path)
@@ -78,27 +81,35 @@ def diff_worktree(
 class _Comparison:
     """Collects changes, one pair of directories after the other."""
 
-    def __init__(self, objects: ObjectStore, assembly: Assembly | None) -> None:
+    def __init__(
+        self, objects: ObjectStore, before: Fingerprint | None, assembly: Assembly | None
+    ) -> None:
         self.changes: list[TreeChange] = []
         self._objects = objects
         self._assembly = assembly
+        tops = (content_of(before),) if before is not None and before.kind == "dir" else ()
+        self._descents = Descents(tops, objects.read)
 
     def compare(self, before: TreeEntry | None, after: TreeEntry | None) -> None:
         """Compare two things that differ, and all below them."""
         root = None if self._assembly is None else self._assembly.root
-        pending = [(_HERE, before, after, root)]
+        pending = [(_HERE, before, after, root, 0)]
         while pending:
-            path, old, new, directory = pending.pop()
+            path, old, new, directory, depth = pending.pop()
             old_inner = self._list_before(old)
             new_inner = self._list_now(directory)
             if not (_is_directory(old) and _is_directory(new)):
                 self._add(path, None if old_inner else old, None if new_inner else new)
+            goes_down = False
             for name in old_inner.keys() | new_inner.keys():
                 inner_old, inner_new = old_inner.get(name), new_inner.get(name)
                 if _identity(inner_old) != _identity(inner_new):
+                    goes_down |= _is_directory(inner_old)
                     inner = RepoPath(name if path == _HERE else f"{path}/{name}")
                     below = directory.inner.get(unescape_name(name)) if directory else None
-                    pending.append((inner, inner_old, inner_new, below))
+                    pending.append((inner, inner_old, inner_new, below, depth + 1))
+            if goes_down and old is not None:
+                go_down(self._descents, content_of(old), depth)
 
     def _add(self, path: RepoPath, old: TreeEntry | None, new: TreeEntry | None) -> None:
         if old is not None or new is not None:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mlv.core.tree_limits import MAX_DEPTH
+from mlv.errors import UnreadableFileError
 from mlv.worktree.temporary import is_temporary
 
 SKIPPED_NAMES = frozenset((".git", ".mlv"))
@@ -60,6 +62,17 @@ def list_names(descriptor: int) -> list[str]:
 def join_path(directory: bytes, name: bytes) -> bytes:
     """Return the path of something in a directory."""
     return directory.rstrip(b"/") + b"/" + name
+
+
+def check_depth(top: bytes, directory: bytes) -> None:
+    """Refuse a directory that has others in it, and is the deepest that there may be.
+
+    Raises:
+        UnreadableFileError: No check-out could write what is in it.
+    """
+    if directory.count(b"/") - top.count(b"/") + 1 >= MAX_DEPTH:
+        message = f"there are more than {MAX_DEPTH} directories one in another"
+        raise UnreadableFileError(f"the directory {os.fsdecode(top)!r} cannot be stored: {message}")
 
 
 def path_of(directory: bytes, descriptor: int, name: str) -> Path:

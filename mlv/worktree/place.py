@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -111,7 +112,8 @@ def _place_link(target: bytes, name: bytes, directory: int) -> None:
         os.symlink(target, temporary, dir_fd=directory)
         os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
     except BaseException:
-        unlink(temporary, directory)
+        with suppress(OSError):
+            unlink(temporary, directory)
         raise
 
 

@@ -12,6 +12,7 @@ from mlv.store.stable_read import (
     RACY_NS,
     STATE_BYTES,
     changed_while_read,
+    is_being_written,
     pack_state,
     read_small,
 )
@@ -83,7 +84,7 @@ class FileTaker:
         state = NO_STATE
         if self._taker.directories is not None:
             after = os.lstat(name, dir_fd=self._descriptor)
-            if pack_state(after) == pack_state(found):
+            if pack_state(after) == pack_state(found) and not is_being_written(path):
                 state = self._believed(found, pack_state(found))
         return TakenFile(kind, content.size_bytes, bytes.fromhex(content.digest), state)
 

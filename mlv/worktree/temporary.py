@@ -44,14 +44,16 @@ def staging_directory(directory: int) -> Iterator[tuple[bytes, int]]:
         Name and handle of the new directory.
 
     Raises:
-        OSError: The disk is full, read-only or failing.
+        OSError: The disk is full, read-only or failing, so that it cannot be made. What
+            cannot be removed is no error: `sweep_leftovers` does that another time.
     """
     name, handle = _make_locked(directory)
     try:
         yield name, handle
     finally:
-        os.close(handle)
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
+            os.close(handle)
+        with suppress(OSError):
             remove_tree(name, directory)
 
 
@@ -71,10 +73,12 @@ def new_file(directory: int) -> Iterator[tuple[bytes, int]]:
         _lock(descriptor)
         yield name, descriptor
     except BaseException:
-        unlink(name, directory)
+        with suppress(OSError):
+            unlink(name, directory)
+        with suppress(OSError):
+            os.close(descriptor)
         raise
-    finally:
-        os.close(descriptor)
+    os.close(descriptor)
 
 
 def is_temporary(name: str) -> bool:
@@ -88,9 +92,8 @@ def sweep_leftovers(directory: int) -> None:
     Raises:
         OSError: The directory cannot be read.
     """
-    with os.scandir(directory) as entries:
-        found = [name for entry in entries if _NAME.fullmatch(name := os.fsencode(entry.name))]
-    for name in found:
+    names = [name for name in os.listdir(directory) if name[:5] == ".mlv-"]  # noqa: PTH208
+    for name in map(os.fsencode, filter(is_temporary, names)):
         # Another process may be sweeping, too, or something belongs to another user.
         with suppress(OSError):
             if _has_no_owner(name, directory):

@@ -56,6 +56,7 @@ def test_fsck_names_fault_and_run(recorded: Repository) -> None:
         "  affects run RUN-ID",
         "2 faults",
     ]
+    assert done.stderr == "hint: put right what can be with `mlv fsck --full --repair`\n"
 
 
 def test_fsck_repairs_from_the_worktree(recorded: Repository) -> None:
@@ -80,6 +81,7 @@ def test_fsck_that_repairs_a_part_says_so(recorded: Repository) -> None:
         "repaired: marker .git/HEAD: it is not there",
     )
     assert done.stdout.splitlines()[-1] == "3 faults, 1 of them repaired"
+    assert done.stderr.startswith("hint: put a copy of what is affected at its path")
 
 
 def test_fsck_json_lists_the_faults(recorded: Repository) -> None:

@@ -72,4 +72,4 @@ def test_gc_warns_of_a_damaged_pack(repo: Repository) -> None:
     done = repo.mlv("gc")
     assert done.code == 0
     assert "is damaged, and was left as it is\n" in done.stderr
-    assert done.stderr.endswith("hint: find what can be saved with `mlv fsck --repair`\n")
+    assert done.stderr.endswith("hint: find what can be saved with `mlv fsck --full --repair`\n")

@@ -71,8 +71,10 @@ def test_conflict_is_named_file_by_file_and_can_be_finished(branches: Repository
     assert [line for line in done.stderr.splitlines() if "conflict" in line or "hint" in line] == [
         "conflict: data/a.csv was changed on both sides",
         (
-            "hint: data.mlv holds our side of them; take theirs with"
-            " `mlv checkout --rev MERGE_HEAD data/a.csv`,"
+            "hint: data.mlv holds our side of them: bring the data there with"
+            " `mlv checkout data`; take theirs with"
+            " `mlv checkout --rev MERGE_HEAD data/a.csv`"
+            " (REBASE_HEAD in a rebase, CHERRY_PICK_HEAD in a cherry-pick);"
             " then `mlv track data` and `git add data.mlv`"
         ),
     ]
@@ -88,6 +90,15 @@ def test_conflict_is_named_file_by_file_and_can_be_finished(branches: Repository
     branches.git("commit", "-q", "--no-edit")
     assert branches.mlv("status", "--exit-code").code == 0
     assert branches.read("data/a.csv") == "theirs\n"
+
+
+def test_what_to_do_about_a_file_that_they_deleted(branches: Repository) -> None:
+    _change(branches, "theirs", {"data/a.csv": None})
+    _change(branches, "main", {"data/a.csv": "ours\n"})
+    done = _merge(branches)
+    assert done.returncode == 1
+    assert "conflict: data/a.csv was changed here, deleted there\n" in done.stderr
+    assert "; take theirs with `rm -r data/a.csv`; then `mlv track data`" in done.stderr
 
 
 def test_both_sides_tracked_different_data_under_one_name(branches: Repository) -> None:

@@ -132,6 +132,7 @@ def test_status_prints_json(tracked: Repository) -> None:
         "params_since_run": [],
         "last_run": None,
         "live_runs": [],
+        "cut_short": [],
     }
 
 
@@ -154,6 +155,7 @@ def test_status_knows_data_that_another_clone_has_stored(tracked: Repository) ->
         "data that is not in the store here:",
         "  data",
         "  model.pkl  (there)",
+        "  (store what is there with `mlv fsck --repair`)",
     ]
 
 

@@ -321,3 +321,38 @@ def test_many_processes_track_at_the_same_time(repo: Repository) -> None:
         sorted(f"/{name}" for name in names),
     )
     assert [each["state"] for each in repo.mlv("status", "--json").json["data"]] == ["clean"] * 6
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("-x", "./-x.mlv"),
+        (":x", "./:x.mlv"),
+        ("a b", "'a b.mlv'"),
+        ("a\nb", r"$'a\x0ab.mlv'"),
+        ("\udce9", r"$'\xe9.mlv'"),
+        ("a\\b", r"'a\b.mlv'"),
+    ],
+)
+def test_what_to_commit_can_be_pasted(repo: Repository, name: str, shown: str) -> None:
+    (repo.root / name).write_text("1\n")
+    done = repo.mlv("track", "--", name)
+    assert done.stdout.endswith(f"commit with `git add {shown} .gitignore`\n")
+    command = done.stdout.split("`")[1]
+    subprocess.run(["bash", "-c", command], cwd=repo.root, check=True)
+    assert len(repo.git("diff", "--cached", "--name-only").splitlines()) == 2
+
+
+@pytest.mark.parametrize(("length", "code"), [(251, 0), (252, 3)])
+def test_a_name_that_is_too_long_for_a_pointer(repo: Repository, length: int, code: int) -> None:
+    repo.write("x" * length, "1\n")
+    assert repo.mlv("track", "x" * length).code == code
+    assert (repo.root / ".gitignore").exists() == (code == 0)
+
+
+def test_track_names_what_it_leaves_out(data: Repository) -> None:
+    os.mkfifo(data.root / "data/pipe")
+    data.write("data/sub/.git/HEAD", "ref: refs/heads/main\n")
+    done = data.mlv("track", "data")
+    assert done.code == 0
+    assert "data/pipe, data/sub/.git are left out" in done.stderr

@@ -12,7 +12,7 @@ import pytest
 from mlv.app.data.checkout import CheckoutResult
 from mlv.app.data.params_status import ParamStatus
 from mlv.app.data.plan import PlannedData, PlannedFile
-from mlv.app.data.status import ChangedFile, DataStatus, PointerStatus, Status
+from mlv.app.data.status import ChangedFile, CutShortStatus, DataStatus, PointerStatus, Status
 from mlv.app.data.track import TrackedData, TrackResult
 from mlv.app.data.untrack import UntrackedData, UntrackResult
 from mlv.app.keep.faults import Fault
@@ -75,6 +75,7 @@ def test_page_names_every_schema_with_its_members() -> None:
         UntrackedData,
         DataStatus,
         ChangedFile,
+        CutShortStatus,
         PointerStatus,
         ParamStatus,
         PlannedData,

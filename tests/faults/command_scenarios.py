@@ -137,6 +137,18 @@ class Undo(Command):
             self.run(place)
 
 
+class TakenBack(Command):
+    """A command that can be taken back, however far it came."""
+
+    def run_again(self, place: Path) -> None:
+        """Take the command back if it has begun, and run it again."""
+        if "change-data" in call(place, "op", "log", "--json"):
+            call(place, "undo")
+            assert read_data(place) == self._before
+            assert "cut short" not in call(place, "status")
+        self.run(place)
+
+
 class Parallel(Command):
     """A command that starts other processes although there is little to do."""
 
@@ -269,6 +281,9 @@ COMMANDS: Mapping[str, Command] = {
     "untrack": Untrack("untrack", "data", stage=_track(FIRST), before=FIRST, after=FIRST),
     "checkout": Command("checkout", "data", stage=_remove(FIRST), before=None, after=FIRST),
     "checkout-over": Command("checkout", "data", stage=_point_to_first, before=SECOND, after=FIRST),
+    "checkout-undone": TakenBack(
+        "checkout", "data", stage=_point_to_first, before=SECOND, after=FIRST
+    ),
     "undo-checkout": Undo("undo", stage=_check_out_first, before=FIRST, after=SECOND),
     "gc": Command(*_GC, stage=_track(FIRST, SECOND), before=SECOND, after=SECOND),
     "repair": Repair("fsck", "--repair", stage=_damage, before=FIRST, after=FIRST),

@@ -26,7 +26,8 @@ COMMANDS = {
     "untrack": {"kill": 10, "bad": 15},
     "checkout": {"kill": 30, "full": 25, "bad": 80},
     "checkout-over": {"kill": 30},
-    "undo-checkout": {"kill": 30},
+    "checkout-undone": {"kill": 30},
+    "undo-checkout": {"kill": 30, "full": 20, "short": 3},
     "gc": {"kill": 20, "full": 15, "bad": 50},
     "repair": {"kill": 10, "bad": 30},
 }

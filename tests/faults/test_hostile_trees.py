@@ -8,13 +8,17 @@ import pytest
 from mlv.core.digest import digest_of
 from mlv.core.run import Content
 from mlv.core.tree import TREE_HEADER
+from mlv.core.tree_merge import merge_directories
 from mlv.store.objects import ObjectStore
 from tests.faults.in_process import Done, mlv
 from tests.support.repository import Repository, read_tree
 from tests.unit.core.builders import content
 
-N_LEVELS = 3000
+N_LEVELS = [1025, 100_000]
 """Deeper than Python's stack, and than a path may be."""
+
+N_DOUBLINGS = 64
+"""So often doubled, one directory becomes more than anybody can count."""
 
 EVIL = b"#!/bin/sh\necho you lost\n"
 REFUSED = {3, 7}
@@ -75,6 +79,17 @@ class Victim:
         assert done.code in REFUSED, f"{what}: {done}"
         assert done.text.startswith("error: ")
         assert self._seen() == self._before, what
+
+    def remove(self) -> None:
+        """Remove the directory, so that all of it is to be made."""
+        shutil.rmtree(self.root / "data")
+        self._before = self._seen()
+
+    def check_others(self) -> None:
+        """Assert that no other command gets lost in the tree."""
+        for command in (["status"], ["gc"], ["fsck"]):
+            done = mlv(self.root, *command)
+            assert done.code in {0, *REFUSED}, f"{command}: {done}"
 
     def _seen(self) -> dict[str, tuple[int, bytes]]:
         found = read_tree(self.root.parent)
@@ -146,9 +161,31 @@ def test_names_that_are_one_to_another_file_system_lose_nothing(victim: Victim) 
     assert held == {name: name.encode() for name in names}
 
 
-def test_directories_too_deep_for_any_path_are_refused(victim: Victim) -> None:
-    victim.point_to(_nest(victim, N_LEVELS))
+@pytest.mark.parametrize("n_levels", N_LEVELS)
+@pytest.mark.parametrize("is_there", [True, False])
+def test_directories_too_deep_for_any_path_are_refused(
+    victim: Victim, n_levels: int, *, is_there: bool
+) -> None:
+    victim.point_to(_nest(victim, n_levels))
+    if not is_there:
+        victim.remove()
     victim.check_refusal()
+    victim.check_others()
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_directories_without_end_are_refused(victim: Victim, *, is_there: bool) -> None:
+    victim.point_to(_double(victim, N_DOUBLINGS))
+    if not is_there:
+        victim.remove()
+    victim.check_refusal()
+    victim.check_others()
+
+
+def test_merge_of_directories_without_end_is_refused(victim: Victim) -> None:
+    base, ours, theirs = (_double(victim, N_DOUBLINGS, bottom) for bottom in (b"1", b"2", b"3"))
+    with pytest.raises(ValueError, match="comes too often"):
+        merge_directories(base, ours, theirs, victim.objects.read)
 
 
 def _nest(victim: Victim, n_levels: int) -> Content:
@@ -157,5 +194,16 @@ def _nest(victim: Victim, n_levels: int) -> Content:
         tree = writer.add_bytes(data)
         for _ in range(n_levels):
             data = raw_tree(("dir", data, "d"))
+            tree = writer.add_bytes(data)
+    return tree
+
+
+def _double(victim: Victim, n_levels: int, bottom: bytes = b"bottom") -> Content:
+    with victim.objects.transaction() as writer:
+        writer.add_bytes(bottom)
+        data = raw_tree(("file", bottom, "bottom"))
+        tree = writer.add_bytes(data)
+        for _ in range(n_levels):
+            data = raw_tree(("dir", data, "a"), ("dir", data, "b"))
             tree = writer.add_bytes(data)
     return tree

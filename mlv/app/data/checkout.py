@@ -8,23 +8,31 @@ from pathlib import Path
 import msgspec
 
 from mlv.app.data.apply import apply_steps
+from mlv.app.data.finish import finish_change
 from mlv.app.data.ignoring import ensure_ignored
 from mlv.app.data.linking import relink
 from mlv.app.data.plan import PlannedData, Step, find_unsaved, plan_data, plan_pointers
 from mlv.app.data.pointers import Pointers, load_pointers, parse_pointers, read_pointers_at
 from mlv.app.data.select import Selected, select_data
 from mlv.app.data.subtree import find_part
+from mlv.app.data.unfinished import end_change, find_cut_short
 from mlv.app.publish import Invocation, publish
 from mlv.app.reporter import Reporter
 from mlv.app.workspace import Workspace
 from mlv.app.worktree_lock import worktree_lock
 from mlv.core.enumeration import enumerate_some
 from mlv.core.link_type import LinkType
-from mlv.core.operation import ChangeData, DataChange, LoggedOperation
+from mlv.core.operation import ChangeData, LoggedOperation
 from mlv.core.paths import RepoPath
-from mlv.core.pointer import pointer_path
+from mlv.core.pointer import is_pointer_path, pointer_path
 from mlv.core.tree import Fingerprint
-from mlv.errors import MissingFileError, MissingObjectError, NotPossibleError, WorktreeError
+from mlv.errors import (
+    CorruptDataError,
+    MissingFileError,
+    MissingObjectError,
+    NotPossibleError,
+    WorktreeError,
+)
 from mlv.git.merge_driver import ensure_driver
 from mlv.worktree.fingerprint import HashCached
 from mlv.worktree.paths import os_path
@@ -93,7 +101,9 @@ def check_out_data(
 ) -> CheckoutResult:
     """Make data agree with pointers; what was there is stored, and `undo` brings it back.
 
-    Files that the target does not have, and that are not in the store, stay.
+    Files that the target does not have, and that are not in the store, stay. A change of
+    the same data that was cut short is finished first, so that each change that an undo
+    can take back is a whole one.
 
     Raises:
         MissingFileError, WorktreeError: A path means nothing, or something is in the way.
@@ -105,6 +115,9 @@ def check_out_data(
     """
     with worktree_lock(workspace):
         wanted = _want(workspace, request)
+        finished = _finish_cut_short(workspace, request, wanted, reporter)
+        if finished is not None:
+            wanted = _want(workspace, request)  # the pointers may be others now
         with reporter.working("comparing data with its pointers"):
             data_steps = _plan_data(workspace, wanted)
         pointer_steps = plan_pointers(workspace, wanted.pointers)
@@ -116,26 +129,58 @@ def check_out_data(
         data = tuple(step.planned for step in data_steps)
         if not (data_steps or pointer_steps):
             _relink(workspace, request, wanted)
-            return CheckoutResult(data=())
+            return finished or CheckoutResult(data=())
 
-        def publish_change(changes: tuple[DataChange, ...]) -> LoggedOperation:
-            change = ChangeData(
-                worktree=str(workspace.root), data=changes, revision=request.revision
-            )
+        def publish_change(change: ChangeData) -> LoggedOperation:
             return publish(workspace, invocation, change)
 
         with workspace.objects.hold():
             with workspace.objects.transaction() as objects:
                 for content in wanted.pointers.values():
                     objects.add_bytes(content)
-            link_type = request.link or workspace.settings.local.link
-            steps = (*data_steps, *pointer_steps)
-            operation = apply_steps(workspace, steps, publish_change, link_type, reporter)
+            operation = apply_steps(
+                workspace,
+                (*data_steps, *pointer_steps),
+                publish_change,
+                _link_type(workspace, request),
+                reporter,
+                revision=request.revision,
+            )
         ensure_ignored(workspace, new)
         _relink(workspace, request, wanted)
     note_kept(data, reporter)
     pointers = tuple(step.planned.path for step in pointer_steps)
     return CheckoutResult(data=data, pointers=pointers, operation=operation)
+
+
+def _finish_cut_short(
+    workspace: Workspace, request: CheckoutRequest, wanted: _Wanted, reporter: Reporter
+) -> CheckoutResult | None:
+    """Finish changes of the wanted data that were cut short; return the check-out among them.
+
+    One that cannot be finished, whatever its reason, must not stand in the way of another one.
+    """
+    result = None
+    for each in find_cut_short(workspace):
+        if not each.touches(wanted.data):
+            continue
+        try:
+            with workspace.objects.hold():
+                done = finish_change(workspace, each, _link_type(workspace, request), reporter)
+        except (CorruptDataError, MissingObjectError, WorktreeError) as error:
+            reporter.warn(f"the {each.kind} that was cut short is not finished: {error.message}")
+            end_change(workspace, each.change)
+            continue
+        result = CheckoutResult(data=())
+        if each.kind == "checkout":
+            data = tuple(planned for planned in done if not is_pointer_path(planned.path))
+            pointers = tuple(planned.path for planned in done if is_pointer_path(planned.path))
+            result = CheckoutResult(data=data, pointers=pointers, operation=each.operation)
+    return result
+
+
+def _link_type(workspace: Workspace, request: CheckoutRequest) -> LinkType:
+    return request.link or workspace.settings.local.link
 
 
 def _has_directory(workspace: Workspace, path: RepoPath) -> bool:
@@ -204,7 +249,7 @@ def _target(
 
 
 def _plan_data(workspace: Workspace, wanted: _Wanted) -> tuple[Step, ...]:
-    with workspace.objects.transaction() as objects:
+    with workspace.objects.looking() as objects:
         return plan_data(workspace, wanted.data, HashCached(objects))
 
 

@@ -15,13 +15,14 @@ from mlv.app.reporter import Reporter
 from mlv.app.workspace import Workspace
 from mlv.core.enumeration import enumerate_some
 from mlv.core.paths import RepoPath, is_below, parents_of
-from mlv.core.pointer import data_path, is_pointer_path, pointer_path
+from mlv.core.pointer import POINTER_SUFFIX, data_path, is_pointer_path, pointer_path
 from mlv.errors import GitError, MissingFileError, MlvError, UsageError, WorktreeError
 from mlv.git.pointers import list_ignored_by_rule, list_in_index
 from mlv.worktree.links import find_shared_object
 from mlv.worktree.paths import is_inside, os_path, repo_path
 
 _FORBIDDEN = frozenset((".git", ".mlv"))
+_MAX_NAME_BYTES = 255
 
 
 def choose_data(
@@ -133,6 +134,9 @@ def _require_data(workspace: Workspace, path: RepoPath, place: Path) -> None:
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         message = f"{path!r} is neither a file nor a directory"
         raise WorktreeError(message)
+    if len(os.fsencode(place.name)) + len(POINTER_SUFFIX) > _MAX_NAME_BYTES:
+        message = f"the name of {path!r} is so long that its pointer cannot have a name"
+        raise WorktreeError(message, hint="track the directory that it is in, or rename it")
     if os_path(workspace.root, pointer_path(path)).is_dir():
         message = f"a directory is in the way at {pointer_path(path)!r}, where the pointer belongs"
         raise WorktreeError(message, hint=f"rename {pointer_path(path)}")

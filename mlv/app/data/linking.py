@@ -122,7 +122,7 @@ def unshare_data(workspace: Workspace, paths: Iterable[RepoPath]) -> None:
     """
     with storage_errors("copy data out of the store"):
         for path in paths:
-            for file in list_file_names(workspace.root, path):
+            for file in list_file_names(workspace.root, path, []):
                 place = os_path(workspace.root, file)
                 if not os.path.lexists(place):
                     continue

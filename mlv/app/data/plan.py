@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
@@ -16,6 +17,7 @@ from mlv.core.paths import RepoPath, is_below, parents_of
 from mlv.core.tree import Fingerprint, TreeChange, TreeEntry
 from mlv.errors import MissingObjectError, WorktreeError
 from mlv.store.objects import content_of
+from mlv.store.reach import holds_all
 from mlv.worktree.fingerprint import HashOnly, Sink, find_fingerprint
 from mlv.worktree.paths import os_path
 
@@ -46,7 +48,8 @@ class PlannedData(msgspec.Struct, frozen=True, kw_only=True):
         path: The data, or a part of it.
         target: What it shall hold, None for nothing.
         present: What it holds, None when it is not there.
-        files: The files that will change, sorted by path.
+        files: The files that will change, sorted by path; only the data itself where there
+            is nothing of it yet.
         kept: Files that the target does not have and that are not in the store: they stay.
     """
 
@@ -55,6 +58,12 @@ class PlannedData(msgspec.Struct, frozen=True, kw_only=True):
     present: Fingerprint | None
     files: tuple[PlannedFile, ...]
     kept: tuple[RepoPath, ...] = ()
+
+    @property
+    def n_files(self) -> int:
+        """How many files will be written or removed."""
+        is_new = self.present is None and self.target is not None
+        return self.target.n_files if is_new and self.target else len(self.files)
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +101,11 @@ def plan_data(
     _require_way(workspace, targets)
     absent: list[str] = []
     scans: list[Scan] = []
+    created: list[Step] = []
     for path, target in targets.items():
+        if target is not None and _is_new_and_whole(workspace, path, target):
+            created.append(_create(path, target))
+            continue
         if target is not None and not workspace.objects.contains(content_of(target)):
             absent.append(path)
             continue
@@ -109,7 +122,9 @@ def plan_data(
         what = "1 path is" if len(absent) == 1 else f"{len(absent)} paths are"
         message = f"the content of {what} not in the store: {enumerate_some(absent)}"
         raise MissingObjectError(message, hint="look for another copy of this `.mlv` store")
-    return tuple(_plan(workspace, scan) for scan in scans if not scan.same)
+    changed = (_plan(workspace, scan) for scan in scans if not scan.same)
+    order = {path: place for place, path in enumerate(targets)}
+    return tuple(sorted((*created, *changed), key=lambda step: order[step.planned.path]))
 
 
 def plan_pointers(workspace: Workspace, contents: Mapping[RepoPath, bytes]) -> tuple[Step, ...]:
@@ -149,6 +164,22 @@ def entry_of(path: RepoPath, found: Fingerprint) -> TreeEntry:
     )
 
 
+def _is_new_and_whole(workspace: Workspace, path: RepoPath, target: Fingerprint) -> bool:
+    """Tell whether data is a directory of which nothing is there, and all is in the store."""
+    if target.kind != "dir" or os.path.lexists(os_path(workspace.root, path)):
+        return False
+    return holds_all(workspace.objects, content_of(target))
+
+
+def _create(path: RepoPath, target: Fingerprint) -> Step:
+    """Return the step for a whole directory, for which one change stands."""
+    planned = PlannedData(
+        path=path, target=target, present=None, files=(PlannedFile(path=path, action="create"),)
+    )
+    change = TreeChange(path=path, before=None, after=entry_of(path, target))
+    return Step(planned=planned, changes=(change,))
+
+
 def _require_way(workspace: Workspace, paths: Iterable[RepoPath]) -> None:
     for parent in sorted({parent for path in paths for parent in parents_of(path)}):
         place = os_path(workspace.root, parent)
@@ -184,10 +215,6 @@ def _plan(workspace: Workspace, scan: Scan) -> Step:
         PlannedFile(path=each.path, action=_action(each), unsaved=not saved[each.path])
         for each in changes
     )
-    if scan.present is None and scan.target is not None and scan.target.kind == "dir":
-        # One change stands for everything in a directory that is not there at all.
-        whole = entry_of(scan.path, scan.target)
-        changes = [TreeChange(path=scan.path, before=None, after=whole)]
     return Step(
         planned=PlannedData(
             path=scan.path,

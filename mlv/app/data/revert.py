@@ -7,6 +7,7 @@ from collections.abc import Callable
 from mlv.app.data.apply import apply_steps
 from mlv.app.data.plan import PlannedData, plan_data
 from mlv.app.data.scan import scan_data
+from mlv.app.data.unfinished import end_change
 from mlv.app.reporter import Reporter
 from mlv.app.workspace import Workspace
 from mlv.core.enumeration import enumerate_some
@@ -56,12 +57,9 @@ def revert_data(
             hint = "go on with `mlv undo --overwrite`, which can be undone as well"
             raise WorktreeError(message, hint=hint)
         steps = plan_data(workspace, {each.path: each.before for each in change.data}, sink)
-
-    def publish_change(changes: tuple[DataChange, ...]) -> LoggedOperation:
-        return publish_inverse(ChangeData(worktree=str(workspace.root), data=changes))
-
     link_type = workspace.settings.local.link
-    operation = apply_steps(workspace, steps, publish_change, link_type, reporter)
+    operation = apply_steps(workspace, steps, publish_inverse, link_type, reporter)
+    end_change(workspace, change)
     return operation, tuple(step.planned for step in steps)
 
 
@@ -74,11 +72,16 @@ def _find_edited(workspace: Workspace, change: DataChange, sink: HashCached) -> 
     if change.before is not None:
         before = list_files(workspace.objects, change.before, change.path)
     return [
-        each.path for each in scan.changes if not _same_entry(before.get(each.path), each.after)
+        each.path
+        for each in scan.changes
+        # A directory with nothing in it is what a change that was cut short may leave.
+        if not (each.after is not None and each.after.kind == "dir")
+        and not same_entry(before.get(each.path), each.after)
     ]
 
 
-def _same_entry(one: TreeEntry | None, other: TreeEntry | None) -> bool:
+def same_entry(one: TreeEntry | None, other: TreeEntry | None) -> bool:
+    """Tell whether two entries are of the same content and kind, or both are nothing."""
     if one is None or other is None:
         return one is other
     return (one.kind, one.digest) == (other.kind, other.digest)

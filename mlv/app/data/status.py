@@ -13,6 +13,7 @@ from mlv.app.data.pointers import Pointers, load_pointers
 from mlv.app.data.scan import scan_data
 from mlv.app.data.select import Selected, select_data
 from mlv.app.data.subtree import find_part
+from mlv.app.data.unfinished import find_cut_short
 from mlv.app.workspace import Workspace
 from mlv.core.paths import RepoPath
 from mlv.core.pointer import is_pointer_path
@@ -67,6 +68,20 @@ class PointerStatus(msgspec.Struct, frozen=True, kw_only=True):
     state: ChangeKind
 
 
+class CutShortStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of data that was cut short, or is just being made.
+
+    Attributes:
+        kind: What was asked for; doing an undone checkout again is an undo as well.
+        data: What it changes.
+        revision: The Git revision whose pointers a checkout was to use.
+    """
+
+    kind: Literal["checkout", "undo"]
+    data: tuple[RepoPath, ...]
+    revision: str | None = None
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that `mlv status` has to say.
 
@@ -78,6 +93,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         params_since_run: Params that differ from the last run.
         last_run: Name of that run, None when there is none.
         live_runs: Names of runs that go on, or were cut short.
+        cut_short: Changes of data that are not made to the end.
     """
 
     data: tuple[DataStatus, ...]
@@ -87,6 +103,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     params_since_run: tuple[ParamStatus, ...] = ()
     last_run: str | None = None
     live_runs: tuple[str, ...] = ()
+    cut_short: tuple[CutShortStatus, ...] = ()
 
     @property
     def differs(self) -> bool:
@@ -112,7 +129,7 @@ def read_status(workspace: Workspace, paths: Sequence[Path]) -> Status:
     params_files = () if paths else params_files_here()
     changed = list_changed_since_head(workspace.git.command, params_files)
     selected = _select(workspace, paths, pointers)
-    with workspace.objects.transaction() as objects:
+    with workspace.objects.looking() as objects:
         sink = HashCached(objects)
         data = tuple(
             _look_at(workspace, each, pointers.data[each.owner], sink) for each in selected
@@ -121,6 +138,10 @@ def read_status(workspace: Workspace, paths: Sequence[Path]) -> Status:
         data=data,
         pointers=_pointer_statuses(changed, selected, everything=not paths),
         broken={} if paths else {path: error.message for path, error in pointers.broken.items()},
+        cut_short=tuple(
+            CutShortStatus(kind=each.kind, data=each.data, revision=each.change.revision)
+            for each in find_cut_short(workspace)
+        ),
     )
     if paths:
         return status

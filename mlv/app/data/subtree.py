@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mlv.core.paths import RepoPath
+from mlv.core.paths import RepoPath, parents_of
 from mlv.core.run import Content
 from mlv.core.tree import Fingerprint, TreeEntry
 from mlv.store.object_writer import ObjectWriter
@@ -88,25 +88,36 @@ class Directories:
 def _store(
     objects: ObjectStore,
     writer: ObjectWriter,
-    tree: Fingerprint | TreeEntry | None,
+    tree: Fingerprint | None,
     files: Mapping[str, TreeEntry],
 ) -> TreeEntry:
-    entries = objects.read_tree(content_of(tree)) if tree and tree.kind == "dir" else ()
-    by_name = {entry.name: entry for entry in entries}
-    deeper: dict[str, dict[str, TreeEntry]] = {}
+    # Each directory comes after the one that it is in.
+    directories = {"": _read_entries(objects, tree)}
     for path, entry in files.items():
-        name, _, rest = path.partition("/")
-        if rest:
-            deeper.setdefault(name, {})[rest] = entry
-        else:
-            by_name[name] = entry
-    for name, inner in deeper.items():
-        below = _store(objects, writer, by_name.get(name), inner)
-        by_name[name] = TreeEntry(
-            name=name, kind="dir", digest=below.digest, size_bytes=below.size_bytes
-        )
-    content = writer.add_tree(by_name.values())
-    return TreeEntry(name="", kind="dir", digest=content.digest, size_bytes=content.size_bytes)
+        place, _, name = path.rpartition("/")
+        if place not in directories:
+            for inner in (*parents_of(RepoPath(place)), place):
+                outer, _, last = inner.rpartition("/")
+                if inner not in directories:
+                    directories[inner] = _read_entries(objects, directories[outer].get(last))
+        directories[place][name] = entry
+    for path in reversed(directories):
+        if path:
+            outer, _, name = path.rpartition("/")
+            directories[outer][name] = _add(writer, name, directories[path])
+    return _add(writer, "", directories[""])
+
+
+def _add(writer: ObjectWriter, name: str, entries: Mapping[str, TreeEntry]) -> TreeEntry:
+    content = writer.add_tree(entries.values())
+    return TreeEntry(name=name, kind="dir", digest=content.digest, size_bytes=content.size_bytes)
+
+
+def _read_entries(
+    objects: ObjectStore, tree: Fingerprint | TreeEntry | None
+) -> dict[str, TreeEntry]:
+    entries = objects.read_tree(content_of(tree)) if tree and tree.kind == "dir" else ()
+    return {entry.name: entry for entry in entries}
 
 
 def _measure(objects: ObjectStore, found: Fingerprint | TreeEntry) -> Fingerprint:

@@ -13,7 +13,7 @@ from mlv.app.data.ignoring import ensure_ignored
 from mlv.app.data.linking import SharingSink, find_shared_link_type
 from mlv.app.data.pointers import Pointers, load_pointers, save_pointer
 from mlv.app.data.scan import Scan, same_content, scan_data
-from mlv.app.data.secrets import list_file_names, warn_of_secrets
+from mlv.app.data.secrets import list_file_names, warn_of_left_out, warn_of_secrets
 from mlv.app.reporter import Reporter, Unit
 from mlv.app.workspace import Workspace
 from mlv.core.link_type import LinkType
@@ -98,7 +98,7 @@ def track(workspace: Workspace, request: TrackRequest, reporter: Reporter) -> Tr
         error = missing_data(path)
         reporter.warn(error.message, hint=error.hint)
     if request.dry_run:
-        with workspace.objects.transaction() as objects:
+        with workspace.objects.looking() as objects:
             data = _examine(workspace, paths, pointers, HashCached(objects), reporter)
         return TrackResult(data=data, missing=missing)
     with workspace.objects.hold():
@@ -165,8 +165,10 @@ def _examine(
         if before is not None:
             data.append(_examine_one(workspace, path, before, sink, reporter, before.n_files))
             continue
-        names = list_file_names(workspace.root, path)
+        left_out: list[RepoPath] = []
+        names = list_file_names(workspace.root, path, left_out)
         warn_of_secrets(names, reporter)
+        warn_of_left_out(left_out, reporter)
         data.append(_examine_one(workspace, path, None, sink, reporter, len(names)))
     return tuple(data)
 

@@ -28,7 +28,7 @@ from mlv.store.stat_cache import StatCache
 from mlv.store.trash import Trash
 
 _DAY_S = 86_400
-_FSCK = "find what can be saved with `mlv fsck --repair`"
+_FSCK = "find what can be saved with `mlv fsck --full --repair`"
 
 
 class GcRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from mlv.core.pointer import data_path
 from mlv.core.run import Content, Run
 from mlv.core.state import reduce_operations
 from mlv.core.tree import EntryKind, Fingerprint
+from mlv.core.tree_limits import Descents
 from mlv.errors import CorruptDataError, MissingObjectError, MlvError
 from mlv.git.history import list_checkouts
 from mlv.store.affected import find_blobs_of
@@ -91,16 +92,27 @@ def _find_places(workspace: Workspace, found: Examined, wanted: Collection[str])
 def _descend(
     workspace: Workspace, path: Path, held: Fingerprint, wanted: Collection[str]
 ) -> Iterator[Place]:
-    places = [Place(path=path, kind=held.kind, content=content_of(held))]
+    places = [(Place(path=path, kind=held.kind, content=content_of(held)), 0)]
+    descents = Descents((content_of(held),), workspace.objects.read)
     while places:
-        place = places.pop()
+        place, depth = places.pop()
         yield place
         if place.kind != "dir" or place.content.digest in wanted:
             continue
-        with suppress(CorruptDataError, MissingObjectError):
-            for entry in workspace.objects.read_tree(place.content):
-                inner = os_path(place.path, RepoPath(entry.name))
-                places.append(Place(path=inner, kind=entry.kind, content=content_of(entry)))
+        try:
+            entries = workspace.objects.read_tree(place.content)
+        except (CorruptDataError, MissingObjectError):
+            continue
+        if any(entry.kind == "dir" for entry in entries):
+            try:
+                with suppress(CorruptDataError, MissingObjectError):
+                    descents.go_down(place.content, depth)
+            except ValueError:
+                return  # nobody has ever written so many directories
+        for entry in entries:
+            inner = os_path(place.path, RepoPath(entry.name))
+            found = Place(path=inner, kind=entry.kind, content=content_of(entry))
+            places.append((found, depth + 1))
 
 
 def _other_roots(workspace: Workspace) -> list[Path]:

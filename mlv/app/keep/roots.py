@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from mlv.app.data.unfinished import load_journal
 from mlv.app.keep.faults import Fault, FaultKind, TakeFault, refuse
 from mlv.app.keep.named import find_named
 from mlv.app.keep.pointers import find_pointers
@@ -85,6 +86,7 @@ def find_recorded(
     yield from sources.operations(operations, oldest_ms)
     yield from sources.live_runs()
     yield from sources.journal()
+    yield from sources.data_journal()
 
 
 def oldest_kept_ms(policy: RootPolicy) -> int:
@@ -155,6 +157,17 @@ class _Sources:
         if journal is not None:
             yield from self._record(journal.change, WorktreeChange, origin=origin)
 
+    def data_journal(self) -> Iterator[Root]:
+        """Yield what is needed to finish changes of data that were cut short."""
+        path = self._workspace.layout.data_journal
+        try:
+            journal = load_journal(path)
+        except CorruptDataError as error:
+            self._take_fault(_fault("journal", path.name, error), error)
+            return
+        # Not required: one that was never published names what may not have been stored.
+        yield from _of_value(journal, origin="an unfinished change of data", required=False)
+
     def _record(
         self,
         content: Content,
@@ -170,7 +183,9 @@ class _Sources:
             if not required and isinstance(cause, MissingObjectError):
                 return
             message = f"{origin} cannot be read: {cause.message}"
-            error = type(cause)(message, hint="find what can be saved with `mlv fsck --repair`")
+            error = type(cause)(
+                message, hint="find what can be saved with `mlv fsck --full --repair`"
+            )
             error.__cause__ = cause
             self._take_fault(_fault("record", content.digest, error, affects=(origin,)), error)
             return

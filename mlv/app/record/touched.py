@@ -28,7 +28,7 @@ def find_touched(workspace: Workspace, start: RunStart) -> tuple[RepoPath, ...]:
     environments, and what lies behind symbolic links: those change for other reasons.
     """
     since_ns = began_ns(start)
-    found = _walk(workspace.root, "", since_ns)
+    found = _walk(workspace.root, since_ns)
     touched = [path for path in found if not path.endswith(CODE_SUFFIXES)]
     tracked = workspace.git.tracked(touched) if touched else {}
     return tuple(sorted(path for path in touched if path not in tracked))
@@ -59,18 +59,21 @@ def began_ns(start: RunStart) -> int:
     return int(start.started_at.timestamp() * 1e9)
 
 
-def _walk(root: Path, inner: str, since_ns: int) -> Iterator[RepoPath]:
-    try:
-        entries = list(os.scandir(root / inner))
-    except OSError:  # not ours to read, or gone since
-        return
-    for entry in entries:
-        path = f"{inner}/{entry.name}" if inner else entry.name
-        if entry.is_dir(follow_symlinks=False):
-            if not _is_skipped(entry):
-                yield from _walk(root, path, since_ns)
-        elif entry.is_file(follow_symlinks=False) and _ctime_ns(entry) >= since_ns:
-            yield RepoPath(escape_name(os.fsencode(path)))
+def _walk(root: Path, since_ns: int) -> Iterator[RepoPath]:
+    pending = [""]
+    while pending:
+        inner = pending.pop()
+        try:
+            entries = list(os.scandir(root / inner))
+        except OSError:  # not ours to read, or gone since
+            continue
+        for entry in entries:
+            path = f"{inner}/{entry.name}" if inner else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if not _is_skipped(entry):
+                    pending.append(path)
+            elif entry.is_file(follow_symlinks=False) and _ctime_ns(entry) >= since_ns:
+                yield RepoPath(escape_name(os.fsencode(path)))
 
 
 def _is_skipped(entry: os.DirEntry[str]) -> bool:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from mlv.app.data.finish import finish_change
 from mlv.app.data.plan import PlannedData
 from mlv.app.data.revert import revert_data
+from mlv.app.data.unfinished import find_cut_short
 from mlv.app.look.operations import describe_change
 from mlv.app.publish import Invocation, publish
 from mlv.app.reporter import Reporter, SilentReporter
@@ -60,6 +62,8 @@ def undo(
 ) -> UndoResult:
     """Take back an operation; by default the newest that is not an undo or undone.
 
+    An undo of data that was cut short is finished instead, when no operation is named.
+
     Args:
         workspace: Where.
         reference: The beginning of the operation's digest; None for the newest.
@@ -77,7 +81,10 @@ def undo(
         StorageError: The disk is full, read-only or failing; nothing was changed.
     """
     with workspace.objects.hold(), worktree_lock(workspace):
+        reporter = reporter or SilentReporter()
         operations = workspace.operations.read()
+        if reference is None and (finished := _finish(workspace, operations, reporter)):
+            return finished
         target = _find(operations, reference)
         summary = describe_change(workspace, target.operation.change, operations)
         effective = effective_change(target.operation.change)
@@ -90,7 +97,7 @@ def undo(
                 workspace,
                 effective,
                 publish_undo,
-                reporter or SilentReporter(),
+                reporter,
                 overwrite=overwrite,
             )
             return UndoResult(undone=target, summary=summary, operation=operation, data=data)
@@ -101,6 +108,23 @@ def undo(
         with applied_change(workspace, files) as stored:
             operation = publish_undo(ChangeWorktree(files=stored, worktree=str(workspace.root)))
     return UndoResult(undone=target, summary=summary, operation=operation, files=files)
+
+
+def _finish(
+    workspace: Workspace, operations: Sequence[LoggedOperation], reporter: Reporter
+) -> UndoResult | None:
+    """Finish the newest undo of data that was cut short, if there is one."""
+    for cut_short in reversed(find_cut_short(workspace)):
+        change = cut_short.operation.operation.change
+        if isinstance(change, Undo):
+            (undone,) = [logged for logged in operations if logged.id == change.operation]
+            summary = describe_change(workspace, undone.operation.change, operations)
+            link_type = workspace.settings.local.link
+            data = finish_change(workspace, cut_short, link_type, reporter)
+            return UndoResult(
+                undone=undone, summary=summary, operation=cut_short.operation, data=data
+            )
+    return None
 
 
 def _find(operations: Sequence[LoggedOperation], reference: str | None) -> LoggedOperation:

@@ -43,5 +43,5 @@ def fsck(
     workspace = inspect_workspace(here, load_settings(here))
     request = FsckRequest(full=full, repair=repair)
     result = check_store(workspace, request, TerminalReporter(quiet=quiet))
-    print_checked(result, as_json=as_json)
+    print_checked(result, repair=repair, as_json=as_json)
     raise typer.Exit(exit_code_of(result))

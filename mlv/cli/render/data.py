@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 import typer
@@ -13,7 +12,7 @@ from mlv.app.data.plan import PlannedData
 from mlv.app.data.track import TrackedData, TrackResult
 from mlv.app.data.untrack import UntrackResult
 from mlv.cli.render.output import fields_of, format_size, print_json
-from mlv.cli.render.place import show_path
+from mlv.cli.render.place import quote_path, show_path
 from mlv.core.pointer import pointer_path
 from mlv.core.tree import Fingerprint
 
@@ -116,12 +115,17 @@ def print_conflicts(result: MergeResult) -> None:
         return
     for conflict in result.conflicts:
         typer.echo(f"conflict: {conflict.path} was {_REASONS[conflict.reason]}", err=True)
-    first = result.conflicts[0].path
-    pointer = pointer_path(result.path)
+    data, pointer = quote_path(result.path), pointer_path(result.path)
+    there = [each.path for each in result.conflicts if each.reason != "deleted-there"]
+    gone = [each.path for each in result.conflicts if each.reason == "deleted-there"]
+    theirs = [f"`mlv checkout --rev MERGE_HEAD {quote_path(path)}`" for path in there[:1]]
+    theirs += [f"`rm -r {quote_path(path)}`" for path in gone[:1]]
+    # Git calls the driver before it writes any of these, so nobody can tell which it will be.
+    elsewhere = " (REBASE_HEAD in a rebase, CHERRY_PICK_HEAD in a cherry-pick)" if there else ""
     typer.echo(
-        f"hint: {pointer} holds our side of them; take theirs with "
-        f"`mlv checkout --rev MERGE_HEAD {shlex.quote(first)}`, "
-        f"then `mlv track {shlex.quote(result.path)}` and `git add {shlex.quote(pointer)}`",
+        f"hint: {show_path(pointer)} holds our side of them: bring the data there with "
+        f"`mlv checkout {data}`; take theirs with {' and '.join(theirs)}{elsewhere}; "
+        f"then `mlv track {data}` and `git add {quote_path(pointer)}`",
         err=True,
     )
 
@@ -154,4 +158,4 @@ def _git_add(paths: Sequence[str]) -> str:
 
 
 def _quote(paths: Sequence[str]) -> str:
-    return shlex.join(show_path(path) for path in paths)
+    return " ".join(quote_path(path) for path in paths)

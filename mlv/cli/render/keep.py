@@ -31,11 +31,11 @@ def print_collected(result: GcResult, *, as_json: bool) -> None:
     for name in result.damaged_packs:
         typer.echo(f"warning: pack {name[:12]} is damaged, and was left as it is", err=True)
     if result.missing or result.damaged_packs:
-        typer.echo("hint: find what can be saved with `mlv fsck --repair`", err=True)
+        typer.echo("hint: find what can be saved with `mlv fsck --full --repair`", err=True)
 
 
-def print_checked(result: FsckResult, *, as_json: bool) -> None:
-    """Print what is wrong with a store, and what was put right."""
+def print_checked(result: FsckResult, *, repair: bool, as_json: bool) -> None:
+    """Print what is wrong with a store, and what was put right if it was to be repaired."""
     if as_json:
         print_json("mlv-fsck 1", **fields_of(result), n_left=result.n_left)
         return
@@ -47,6 +47,8 @@ def print_checked(result: FsckResult, *, as_json: bool) -> None:
     if n_more > 0:
         typer.echo(f"... and {n_more} more: `mlv fsck --json` lists all")
     typer.echo(_summarize(result))
+    if result.n_left:
+        typer.echo(f"hint: {_advise(repair=repair)}", err=True)
 
 
 def exit_code_of(result: FsckResult) -> int:
@@ -73,6 +75,12 @@ def _summarize(result: FsckResult) -> str:
     if n_left < n_faults:
         return f"{count}, {n_faults - n_left} of them repaired"
     return count
+
+
+def _advise(*, repair: bool) -> str:
+    if not repair:
+        return "put right what can be with `mlv fsck --full --repair`"
+    return "put a copy of what is affected at its path in the worktree, and repair again"
 
 
 def _describe_collected(result: GcResult) -> Iterator[str]:

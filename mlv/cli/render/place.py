@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
+import shlex
+import string
 from pathlib import Path
 
 from mlv.app.workspace import locate_repository
 from mlv.core.paths import unescape_name
+
+_PLAIN = frozenset(string.ascii_letters + string.digits + "/._- ")
 
 
 def show_path(path: str) -> str:
@@ -18,6 +22,24 @@ def show_path(path: str) -> str:
     if path.startswith("/") or unescape_name(path) != path.encode():
         return path
     return os.path.relpath(path, _here())
+
+
+def quote_path(path: str) -> str:
+    """Return what to type in a shell, as an argument of a command, for a path of the repository.
+
+    It is relative to the current directory, and never looks like an option.
+    """
+    raw = os.path.relpath(unescape_name(path), os.fsencode(_here()))
+    if raw.startswith((b"-", b":")):
+        raw = b"./" + raw
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        text = ""
+    if text.isprintable() and text:
+        return shlex.quote(text)
+    letters = (chr(byte) if chr(byte) in _PLAIN else f"\\x{byte:02x}" for byte in raw)
+    return f"$'{''.join(letters)}'"
 
 
 @functools.cache

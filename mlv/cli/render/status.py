@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 import typer
 
 from mlv.app.data.params_status import ParamStatus
-from mlv.app.data.status import ChangedFile, DataStatus, Status
+from mlv.app.data.status import ChangedFile, CutShortStatus, DataStatus, Status
 from mlv.cli.render.output import fields_of, format_value, print_json, terminal_width
 from mlv.cli.render.place import show_path
+from mlv.core.enumeration import enumerate_some
 
 _N_SHOWN = 20
 """How many files of one pointer are listed on a terminal."""
+
+_N_NAMED = 5
+"""So many paths fit into a command to paste; without any, everything is checked out."""
 
 
 def print_status(status: Status, *, as_json: bool) -> None:
@@ -29,6 +34,19 @@ def print_status(status: Status, *, as_json: bool) -> None:
     if status.live_runs:
         names = ", ".join(status.live_runs)
         typer.echo(f"in progress, or cut short (see `mlv log`): {names}")
+    for each in status.cut_short:
+        typer.echo(_describe_cut_short(each))
+
+
+def _describe_cut_short(change: CutShortStatus) -> str:
+    data = [show_path(path) for path in change.data]
+    if change.kind == "undo":
+        what = f"an undo was cut short: {enumerate_some(data)}"
+        return f"{what}  (finish it with `mlv undo`)"
+    words = ["mlv", "checkout", *(["--rev", change.revision] if change.revision else [])]
+    command = shlex.join([*words, *(data if len(data) <= _N_NAMED else [])])
+    what = f"a checkout was cut short: {enumerate_some(data)}"
+    return f"{what}  (finish it with `{command}`, or go back with `mlv undo`)"
 
 
 def _print_data(data: Sequence[DataStatus]) -> None:
@@ -51,6 +69,10 @@ def _print_data(data: Sequence[DataStatus]) -> None:
         for each in absent:
             there = {"clean": "there", "modified": "another version is there"}.get(each.state)
             typer.echo(f"  {show_path(each.path)}" + (f"  ({there})" if there else ""))
+        if any(each.state == "clean" for each in absent):
+            typer.echo("  (store what is there with `mlv fsck --repair`)")
+        else:
+            typer.echo("  (look for another copy of this `.mlv` store)")
 
 
 def _print_files(files: Sequence[ChangedFile]) -> None:

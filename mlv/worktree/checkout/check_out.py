@@ -12,9 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 
 from mlv.core.paths import escape_name
+from mlv.core.tree_limits import Descents
 from mlv.errors import WorktreeError
 from mlv.store.layout import Layout
 from mlv.store.objects import ObjectStore
+from mlv.store.trees import go_down
 from mlv.worktree.checkout.fill import check_collisions
 from mlv.worktree.checkout.folding import Folding, probe_folding
 from mlv.worktree.checkout.plan import Plan, plan_check_out
@@ -85,6 +87,8 @@ class _CheckOut:
         self._total = Done()
         self._links: list[MakeLinks] = []
         self._folding = Folding()
+        tops = [new.tree for new in plan.new.values() if new.tree is not None]
+        self._descents = Descents(tops, supply.objects.read)
         self._told_bytes = 0  # of the task in progress
         supply.on_block = self._tell_block
 
@@ -141,6 +145,8 @@ class _CheckOut:
         work_on_all(self._supply, tasks, self._folding, self._take)
 
     def _take(self, done: Done) -> None:
+        if done.gone_down is not None:
+            go_down(self._descents, done.gone_down, 0)
         self._total.n_written += done.n_written
         self._total.n_removed += done.n_removed
         self._total.written_bytes += done.written_bytes

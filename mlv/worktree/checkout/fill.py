@@ -19,11 +19,15 @@ from mlv.errors import CorruptDataError, WorktreeError
 from mlv.store.objects import content_of
 from mlv.worktree.checkout.folding import Folding
 from mlv.worktree.checkout.supply import Supply
-from mlv.worktree.checkout.task import Done, FillDirectory, MakeLinks, Names, path_of
+from mlv.worktree.checkout.task import (
+    Done,
+    FillDirectory,
+    MakeLinks,
+    Names,
+    check_depth,
+    path_of,
+)
 from mlv.worktree.handles import opened_directory
-
-MAX_DEPTH = 1024
-"""Directories below each other: deeper ones have paths that no system call takes."""
 
 _SLICE_FILES = 1024
 _SLICE_BYTES = 16 << 20
@@ -44,9 +48,7 @@ def fill_directory(supply: Supply, task: FillDirectory, folding: Folding) -> Don
         MissingObjectError, CorruptDataError: Something is not in the store as it should be.
         OSError: The disk is full or failing.
     """
-    if len(task.shown) > MAX_DEPTH:
-        message = f"{len(task.shown)} directories one in another are too deep to be written"
-        raise WorktreeError(message)
+    check_depth(task.shown)
     entries: Sequence[TreeEntry] = task.entries
     if task.tree is not None:
         try:
@@ -65,7 +67,9 @@ def fill_directory(supply: Supply, task: FillDirectory, folding: Folding) -> Don
         links=[MakeLinks(place=task.place, shown=task.shown, entries=links)] if links else [],
     )
     with opened_directory(supply.root, list(task.place)) as directory:
-        done.tasks += _make_directories(task, entries, directory)
+        if below := _make_directories(task, entries, directory):
+            done.tasks += below
+            done.gone_down = task.tree
         for name, entry in _named(first):
             supply.put(directory, name, entry, task.shown)
             done.written_bytes += entry.size_bytes

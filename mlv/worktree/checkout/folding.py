@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 import msgspec
 
@@ -50,4 +51,5 @@ def _are_same(name: bytes, other: bytes, directory: int) -> bool:
     try:
         return find_stat(other, directory) is not None
     finally:
-        os.unlink(name, dir_fd=directory)
+        with suppress(OSError):
+            os.unlink(name, dir_fd=directory)

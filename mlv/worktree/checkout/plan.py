@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import stat
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -15,8 +17,14 @@ from mlv.core.tree import TreeChange, TreeEntry
 from mlv.errors import WorktreeError
 from mlv.store.objects import content_of
 from mlv.worktree.checkout.request import CheckOutRequest
-from mlv.worktree.checkout.task import EditFile, Names, path_of
-from mlv.worktree.handles import find_stat, in_the_way, opened_directory, split_path
+from mlv.worktree.checkout.task import EditFile, Names, check_depth, path_of
+from mlv.worktree.handles import (
+    find_stat,
+    in_the_way,
+    open_directory,
+    opened_directory,
+    split_path,
+)
 
 _OnDisk = Literal["directory", "nothing", "something"]
 
@@ -61,8 +69,8 @@ def plan_check_out(request: CheckOutRequest) -> Plan:
     """Return what has to be done for a request; nothing is changed.
 
     Raises:
-        WorktreeError: A path leads out of the worktree or into Git or the store, comes
-            twice, or has a file or a symbolic link above it that is not to go.
+        WorktreeError: A path leads out of the worktree or into Git or the store, is too deep,
+            comes twice, or has a file or a symbolic link above it that is not to go.
         OSError: The worktree cannot be read.
     """
     planner = _Planner(request)
@@ -80,6 +88,7 @@ class _Planner:
         self.changes: dict[Names, TreeChange] = {}
         for change in request.changes:
             names = tuple(split_path(change.path))
+            check_depth(names)
             if names in self.changes:
                 message = f"{change.path!r} comes twice among the changes"
                 raise WorktreeError(message)
@@ -177,14 +186,38 @@ class _Planner:
     def _look(self, names: Names) -> _OnDisk:
         known = self._on_disk.get(names)
         if known is None:
-            known = self._on_disk[names] = self._look_at_disk(names)
+            self._look_down(names)
+            known = self._on_disk[names]
         return known
 
-    def _look_at_disk(self, names: Names) -> _OnDisk:
-        if self._look(names[:-1]) != "directory":
-            return "nothing"
-        with opened_directory(self._root, list(names[:-1])) as directory:
-            found = find_stat(names[-1], directory)
-        if found is None:
-            return "nothing"
-        return "directory" if stat.S_ISDIR(found.st_mode) else "something"
+    def _look_down(self, names: Names) -> None:
+        """Look at every directory on the way that is not known, the outermost first."""
+        depth = len(names) - 1
+        while names[:depth] not in self._on_disk:
+            depth -= 1
+        if self._on_disk[names[:depth]] == "directory":
+            with opened_directory(self._root, list(names[:depth])) as directory:
+                depth = self._look_below(directory, names, depth)
+        for deeper in range(depth + 1, len(names) + 1):
+            self._on_disk[names[:deeper]] = "nothing"
+
+    def _look_below(self, directory: int, names: Names, depth: int) -> int:
+        """Take note of what lies on the way below a directory; return where the way ends."""
+        with ExitStack() as stack:
+            for name in names[depth:]:
+                depth += 1
+                found = find_stat(name, directory)
+                self._on_disk[names[:depth]] = _kind_of(found)
+                if self._on_disk[names[:depth]] != "directory" or depth == len(names):
+                    break
+                inner = open_directory(name, directory)
+                stack.close()
+                stack.callback(os.close, inner)
+                directory = inner
+        return depth
+
+
+def _kind_of(found: os.stat_result | None) -> _OnDisk:
+    if found is None:
+        return "nothing"
+    return "directory" if stat.S_ISDIR(found.st_mode) else "something"

@@ -11,6 +11,7 @@ from mlv.core.link_type import UsedLinkType
 from mlv.core.run import Content
 from mlv.core.tree import TreeEntry
 from mlv.store.durable import write_all
+from mlv.store.failures import storage_errors
 from mlv.store.layout import Layout
 from mlv.store.objects import ObjectStore, content_of
 from mlv.store.reflink import clone_file
@@ -85,8 +86,13 @@ class Supply:
         return find_linked_object(self._pile, here, target)
 
     def sync(self) -> None:
-        """Wait until the whole objects that had to be made are on the disk."""
-        self._whole.sync()
+        """Wait until the whole objects that had to be made are on the disk.
+
+        Raises:
+            StorageError: The disk is full or failing.
+        """
+        with storage_errors("write to the store"):
+            self._whole.sync()
 
     def _copy(self, directory: int, name: bytes, content: Content, mode: int) -> None:
         if content.size_bytes > _SMALL:

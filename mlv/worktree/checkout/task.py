@@ -7,6 +7,8 @@ import msgspec
 from mlv.core.paths import RepoPath, escape_name
 from mlv.core.run import Content
 from mlv.core.tree import TreeEntry
+from mlv.core.tree_limits import MAX_DEPTH
+from mlv.errors import WorktreeError
 from mlv.worktree.checkout.request import StatState
 
 Names = tuple[bytes, ...]
@@ -77,13 +79,21 @@ Task = FillDirectory | EditDirectory | MakeLinks
 
 
 class Done(msgspec.Struct, kw_only=True):
-    """What came of a task."""
+    """What came of a task.
+
+    Attributes:
+        n_written, n_removed, written_bytes, kept: As in `CheckedOut`.
+        tasks: What is to do next.
+        gone_down: The tree for whose directories some of the tasks are.
+        links: What is to do when everything else is done.
+    """
 
     n_written: int = 0
     n_removed: int = 0
     written_bytes: int = 0
     kept: list[RepoPath] = []
     tasks: list[FillDirectory] = []
+    gone_down: Content | None = None
     links: list[MakeLinks] = []
 
 
@@ -91,3 +101,14 @@ def path_of(place: Names, name: bytes | None = None) -> RepoPath:
     """Return a place as people and records see it."""
     names = place if name is None else (*place, name)
     return RepoPath(escape_name(b"/".join(names)) if names else ".")
+
+
+def check_depth(names: Names) -> None:
+    """Refuse a path of too many names.
+
+    Raises:
+        WorktreeError: No system call would take it.
+    """
+    if len(names) > MAX_DEPTH:
+        message = f"{len(names)} directories one in another are too deep to be written"
+        raise WorktreeError(message)

@@ -65,7 +65,10 @@ def test_operation_is_published_before_the_first_file_changes(
     assert undo(tracked).data == ()  # nothing had changed yet
 
 
-def test_lock_of_another_process_is_respected(tracked: Repository) -> None:
+def test_lock_of_another_process_is_respected(
+    tracked: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlv.app.worktree_lock.PATIENCE_S", 0)
     (tracked.root / "data/a").unlink()
     with worktree_lock(tracked.open()), pytest.raises(LockedError):
         _check_out(tracked)

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from mlv.app.keep import pointers
 from mlv.app.keep.gc import GcRequest, GcResult, collect_garbage
 from mlv.app.keep.roots import RootPolicy
 from mlv.app.reporter import SilentReporter
@@ -16,6 +17,9 @@ from mlv.core.paths import RepoPath
 from mlv.core.pointer import format_pointer
 from mlv.core.tree import Fingerprint
 from mlv.errors import CorruptDataError, LockedError, MlvError, UnreadableFileError
+from mlv.git import history
+from mlv.git.command import GitCommand
+from mlv.git.history import FoundBlob
 from mlv.store.objects import ObjectStore, content_of
 from mlv.store.packs import list_packs
 from mlv.store.trees import list_files
@@ -170,6 +174,59 @@ def test_gc_keeps_pointers_of_branches_stashes_and_merges(data: Repository) -> N
     assert [_is_stored(data, content) for content in contents] == [True] * 4
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("command", [("stash",), ("stash", "pop")])
+def test_gc_keeps_a_pointer_that_moves_while_it_looks(
+    data: Repository, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], moment: str
+) -> None:
+    data.write("data/a", "main")
+    _track(data, "data")
+    data.commit("main")
+    data.write("data/a", "moving")
+    moving = _track(data, "data")
+    if "pop" in command:
+        data.git("stash", "--quiet")
+
+    def find_in_history(git: GitCommand, suffix: str) -> list[FoundBlob]:
+        if moment == "before":
+            data.git(*command)
+        found = list(history.find_in_history(git, suffix))
+        if moment == "after":
+            data.git(*command)
+        return found
+
+    monkeypatch.setitem(pointers._FIND, "history", find_in_history)  # noqa: SLF001
+    _collect(data)
+    assert _is_stored(data, moving)
+
+
+def test_gc_of_all_but_tips_keeps_branches_tags_and_stashes(data: Repository) -> None:
+    names = ["main", "branch", "tag", "annotated", "first stash", "second stash", "staged"]
+    contents = {}
+    for name in names:
+        data.write("data/a", name)
+        contents[name] = _track(data, "data")
+        if name == "staged":
+            data.git("add", "data.mlv")
+            data.write("data/a", "staged, and then changed")
+            _track(data, "data")
+        if "sta" in name:
+            data.git("stash", "--quiet")
+            continue
+        if name != "main":
+            data.git("checkout", "--quiet", "--detach")
+        data.commit(name)
+        if name == "branch":
+            data.git("branch", "side")
+        elif name == "annotated":
+            data.git("tag", "-a", "-m", "a tag", "v1")
+        elif name == "tag":
+            data.git("tag", "v0")
+        data.git("checkout", "--quiet", "main")
+    _collect(data, tips=True)
+    assert [name for name in names if not _is_stored(data, contents[name])] == []
+
+
 def test_gc_keeps_pointers_of_the_index_and_of_the_worktree(data: Repository) -> None:
     data.write("data/a", "staged")
     staged = _track(data, "data")
@@ -208,7 +265,7 @@ def test_gc_goes_on_without_the_data_of_a_pointer(data: Repository) -> None:
 
 
 def test_gc_refuses_an_unreadable_pointer(data: Repository) -> None:
-    data.write("data.mlv", "<<<<<<< HEAD\nno pointer\n")
+    data.write("data.mlv", "<<<<<<< HEAD\nmlv: 1\n")
     before = data.state()
     with pytest.raises(UnreadableFileError) as caught:
         _collect(data)
@@ -219,14 +276,14 @@ def test_gc_refuses_an_unreadable_pointer(data: Repository) -> None:
 def test_gc_refuses_an_unreadable_pointer_of_an_old_commit(data: Repository) -> None:
     data.write("data/a", "kept")
     content = _track(data, "data")
-    data.write("data.mlv", "no pointer\n")
+    data.write("data.mlv", "no digest\n")
     commit = data.commit("broken")
     (data.root / "data.mlv").unlink()
     data.commit("mended")
     with pytest.raises(UnreadableFileError) as caught:
         _collect(data)
     assert caught.value.message == (
-        f"data.mlv:1: expected 'key: value', found 'no pointer' (in commit {commit[:12]})"
+        f"data.mlv:1: expected 'key: value', found 'no digest' (in commit {commit[:12]})"
     )
     assert _is_stored(data, content)
     _collect(data, tips=True)
@@ -347,3 +404,19 @@ def test_stat_cache_forgets_what_was_thrown_away(data: Repository) -> None:
     store = ObjectStore(data.open().layout)
     (entry,) = list_files(store, content, RepoPath("data")).values()
     assert store.read(content_of(entry)) == b"garbage"
+
+
+def test_file_of_another_program_with_the_suffix_of_pointers_is_no_pointer(
+    repo: Repository,
+) -> None:
+    repo.write("clip.mlv", "MLVI: raw video")
+    repo.write("data/inner.mlv", "not mine either")
+    repo.mlv("track", "data")
+    assert repo.mlv("gc").code == 0
+
+
+def test_pointer_that_lost_its_bytes_stops_the_collection(repo: Repository) -> None:
+    repo.write("data", "x")
+    repo.mlv("track", "data")
+    repo.write("data.mlv", "")
+    assert repo.mlv("gc").code in {3, 7}

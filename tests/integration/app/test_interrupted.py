@@ -122,7 +122,10 @@ def test_taking_back_leaves_what_was_edited_meanwhile(ready: Repository) -> None
     assert not (ready.root / "src/b.py").exists()
 
 
-def test_taking_back_waits_for_nobody(ready: Repository) -> None:
+def test_taking_back_does_not_wait_for_ever(
+    ready: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlv.app.worktree_lock.PATIENCE_S", 0)
     _kill_at(ready, 1, "rollback", "first")
     with (
         exclusive_lock(ready.root / ".mlv/worktree-lock", purpose="testing"),

@@ -153,11 +153,14 @@ def test_rollback_needs_the_snapshot(two_runs: Repository) -> None:
         roll_back(two_runs, "third")
 
 
-def test_rollback_waits_for_no_other(two_runs: Repository) -> None:
+def test_rollback_does_not_wait_for_ever(
+    two_runs: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlv.app.worktree_lock.PATIENCE_S", 0)
     with (
         exclusive_lock(two_runs.root / ".mlv/worktree-lock", purpose="testing"),
         pytest.raises(LockedError) as caught,
     ):
         roll_back(two_runs)
-    message = "another mlv process is changing the files of this worktree"
+    message = "another mlv process is changing files of a worktree of this repository"
     assert caught.value.message == message

@@ -6,6 +6,7 @@ import pytest
 
 from mlv.capture.executable import resolve_executable
 from mlv.errors import CommandNotExecutableError, CommandNotFoundError, MlvError
+from tests.support.unprivileged import as_nobody, let_everybody_in
 
 
 @pytest.fixture
@@ -21,6 +22,18 @@ def test_name_is_looked_up_in_path(bin_dir: Path, tmp_path: Path) -> None:
     found = resolve_executable("python", tmp_path, f"/nonexistent:{bin_dir}")
 
     assert found == bin_dir / "python"
+
+
+def test_directory_that_may_not_be_searched_is_passed_over(bin_dir: Path, tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o000)
+    let_everybody_in(bin_dir)
+
+    as_nobody(lambda: _find_python(tmp_path, f"{closed}:{bin_dir}"))
+
+
+def _find_python(cwd: Path, path_env: str) -> None:
+    assert resolve_executable("python", cwd, path_env).parent == cwd / "bin"
 
 
 def test_empty_entry_of_path_is_the_directory(bin_dir: Path) -> None:

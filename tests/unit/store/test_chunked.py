@@ -58,7 +58,7 @@ class _Known:
     def __init__(self, digests: frozenset[bytes] = frozenset()) -> None:
         self._digests = digests
 
-    def is_known(self, digest: bytes, size_bytes: int) -> bool:
+    def is_intact(self, digest: bytes, size_bytes: int) -> bool:
         return digest in self._digests
 
     def is_known_chunk(self, digest: bytes, size_bytes: int) -> bool:

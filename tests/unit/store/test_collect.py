@@ -208,3 +208,18 @@ def _damage(path: Path, offset: int) -> None:
     data[offset] ^= 1
     path.chmod(0o644)
     path.write_bytes(data)
+
+
+def test_damaged_pack_in_the_trash_comes_back_when_it_is_needed(
+    layout: Layout, objects: ObjectStore
+) -> None:
+    kept, wanted = _add(objects, b"kept"), _add(objects, b"wanted")
+    _sweep(layout, kept)
+    (pack,) = Trash(layout).list_packs()
+    data = pack.read_bytes()
+    pack.chmod(0o644)
+    pack.write_bytes(data[:-1] + b"x")
+    plan = plan_sweep(layout, _digests([*kept, *wanted]))
+    assert (plan.needed, plan.missing) == ((pack,), frozenset())
+    restore_needed(layout, plan)
+    assert ObjectStore(layout).read(wanted[0]) == b"wanted"

@@ -181,6 +181,13 @@ def test_unknown_format_is_refused(layout: Layout, content: bytes, shown: str) -
     assert caught.value.hint == "upgrade mlv: `pip install --upgrade mlv`"
 
 
+def test_store_that_lost_its_format_is_not_taken_for_none(layout: Layout) -> None:
+    (layout.root / "format").unlink()
+    with pytest.raises(CorruptDataError, match="has lost the file 'format'") as caught:
+        open_layout(layout.root)
+    assert caught.value.hint == "make it again with `mlv fsck --repair`"
+
+
 def test_format_that_cannot_be_read_is_a_storage_error(layout: Layout) -> None:
     (layout.root / "format").unlink()
     (layout.root / "format").mkdir()

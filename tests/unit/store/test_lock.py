@@ -54,7 +54,7 @@ def test_lock_that_is_held_is_refused_until_its_owner_dies(tmp_path: Path) -> No
             pass
         holder.kill()
     assert caught.value.message == "another mlv process is changing the files of this worktree"
-    assert caught.value.hint == "wait until it has ended, then try again"
+    assert caught.value.hint == "wait until that has ended, then try again"
     with exclusive_lock(path, purpose="testing"):
         assert path.exists()
 
@@ -178,7 +178,7 @@ def test_nothing_is_removed_while_somebody_writes(layout: Layout) -> None:
         ):
             pass
         assert caught.value.message == "other mlv processes are writing to the store"
-        assert caught.value.hint == "wait until they have ended, then try again"
+        assert caught.value.hint == "wait until that has ended, then try again"
         writer.end()
     with exclusive_store_lock(layout, patience_s=0):
         assert not is_store_idle(layout)

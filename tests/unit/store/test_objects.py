@@ -12,7 +12,7 @@ from mlv.core.digest import digest_of
 from mlv.core.run import Content, Metric, ParamSource
 from mlv.core.tree import MAX_PLAIN_ENTRIES, encode_tree
 from mlv.errors import CorruptDataError, MissingObjectError, StorageError
-from mlv.store import merge_packs, pack_writer
+from mlv.store import merge_packs, pack_writer, packs
 from mlv.store.layout import Layout
 from mlv.store.lock import is_store_idle
 from mlv.store.object_writer import ObjectWriter
@@ -283,6 +283,33 @@ def test_damaged_whole_object_is_read_from_a_pack(
     assert objects.read(added) == data
 
 
+def test_damaged_chunk_is_read_from_the_whole_object(objects: ObjectStore, layout: Layout) -> None:
+    added = _add(objects, BIG)
+    _add_whole(layout, BIG)
+    (pack,) = _packs(layout)
+    chunks = [each for each in pack.scan() if each.kind != RECIPE]
+    damage_object(layout.root, chunks[1].digest.hex())
+    assert ObjectStore(layout).read(added) == BIG
+
+
+def test_edited_whole_object_does_not_count_as_stored(objects: ObjectStore, layout: Layout) -> None:
+    """Somebody edited the file that shares its bytes, and now stores the good content again."""
+    path = _add_whole(layout, b"good")
+    _overwrite(path, b"edit")
+    assert objects.read(_add(objects, b"good")) == b"good"
+
+
+def test_two_workers_store_equal_content_once(objects: ObjectStore, layout: Layout) -> None:
+    with objects.transaction() as parent, parent.with_workers():
+        for _ in range(2):
+            with parent.in_worker() as worker:
+                worker.add_bytes(b"same")
+                worker.add_bytes(BIG)
+    added = [digest for pack in _packs(layout) for digest in pack.index.digests()]
+    chunks = [digest for digest in added if digest != key(BIG)]
+    assert len(chunks) == len(set(chunks))
+
+
 def test_blob_whose_chunk_is_lost_is_stored_again(
     objects: ObjectStore, layout: Layout, old_file: Path
 ) -> None:
@@ -327,7 +354,7 @@ def test_damaged_object_is_never_handed_out(
     with pytest.raises(CorruptDataError) as caught:
         ObjectStore(layout).read(added)
     assert caught.value.message.startswith(f"object {added.digest[:12]} is damaged: ")
-    assert caught.value.hint == "find what can be saved with `mlv fsck --repair`"
+    assert caught.value.hint == "find what can be saved with `mlv fsck --full --repair`"
 
 
 @pytest.mark.parametrize("damaged", [b"", b"dat", b"Data", b"data and more"])
@@ -422,6 +449,24 @@ def test_transaction_syncs_every_directory_that_it_touched(
     assert synced == {directory.stat().st_ino for directory in touched}
 
 
+def test_object_that_somebody_else_added_is_made_durable(
+    objects: ObjectStore, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who published it may have been killed before its directory was synced."""
+    _add(ObjectStore(layout), b"1")
+    synced = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    _add(objects, b"1")
+    (pack,) = _packs(layout)
+    assert {pack.path.parent.stat().st_ino, layout.packs.stat().st_ino} <= set(synced)
+
+
 @pytest.fixture
 def old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file that was written long ago, as the stat cache sees it."""
@@ -497,3 +542,31 @@ def test_directory_that_lost_a_bucket_is_missing(objects: ObjectStore) -> None:
 def test_content_of_a_fingerprint_is_its_object() -> None:
     expected = Content(digest=digest_of(b"data"), size_bytes=4)
     assert content_of(fingerprint(b"data", "exec")) == expected
+
+
+@pytest.mark.parametrize("ask", ["read", "contains"])
+def test_object_is_found_by_a_list_that_a_merge_made_incomplete(
+    layout: Layout, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch, ask: str
+) -> None:
+    """The directory of the new pack was looked at before, that of the old one after the merge."""
+    wanted, _ = _add(objects, b"wanted"), _add(objects, b"other")
+    lists = [list(list_packs(layout)), []]
+    merge_packs.merge_small_packs(layout)
+
+    def list_later(layout: Layout) -> list[Path]:
+        return lists.pop(0) if lists else list(list_packs(layout))
+
+    monkeypatch.setattr(packs, "list_packs", list_later)
+    reader = ObjectStore(layout)
+    if ask == "read":
+        assert reader.read(wanted) == b"wanted"
+    else:
+        assert reader.contains(wanted)
+
+
+def test_edited_whole_object_does_not_stand_for_a_large_blob(
+    layout: Layout, objects: ObjectStore
+) -> None:
+    path = _add_whole(layout, BIG)
+    _overwrite(path, BIG[::-1])
+    assert objects.read(_add(objects, BIG)) == BIG

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -207,6 +208,26 @@ def test_failure_in_the_background_leaves_no_open_file(
         writer.publish()
     writer.discard()
     assert os.listdir("/proc/self/fd") == before  # noqa: PTH208 - names
+
+
+@pytest.mark.usefixtures("small_packs")
+def test_few_packs_wait_for_a_slow_disk(
+    writer: PackWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each that waits has a file open, and there can be only so many of these."""
+    monkeypatch.setattr(pack_writer, "_MOST_UNSYNCED", 2)
+    original, n_open = os.fdatasync, []
+
+    def sync(descriptor: int) -> None:
+        time.sleep(0.01)
+        original(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    for data in (noise(1000, seed) for seed in range(100)):
+        writer.add(key(data), data)
+        n_open.append(len(os.listdir("/proc/self/fd")))  # noqa: PTH208 - names
+    writer.publish()
+    assert max(n_open) - n_open[0] <= 4
 
 
 def test_pack_that_was_not_written_whole_is_never_published(

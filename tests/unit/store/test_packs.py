@@ -63,7 +63,7 @@ def test_many_packs_do_not_keep_all_files_open(
         make_pack(layout, data)
     n_before = len(list(Path("/proc/self/fd").iterdir()))
     assert [_read(packs, data) for data in OBJECTS] == OBJECTS
-    assert len(list(Path("/proc/self/fd").iterdir())) == n_before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= n_before
 
 
 @pytest.mark.parametrize("loaded", [False, True])

@@ -18,7 +18,7 @@ CHUNKS = (Chunk(key(b"a"), 3), Chunk(key(b"b"), 4), Chunk(key(b"a"), 3))
 @PURE
 @given(
     st.lists(
-        st.builds(Chunk, st.binary(min_size=32, max_size=32), st.integers(0, 2**64 - 1)),
+        st.builds(Chunk, st.binary(min_size=32, max_size=32), st.integers(1, 2**64 - 1)),
         max_size=20,
     )
 )

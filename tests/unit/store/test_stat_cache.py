@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import time
 from contextlib import closing
@@ -109,3 +110,12 @@ def test_cache_that_cannot_be_made_knows_nothing(tmp_path: Path, file: Path) -> 
     _remember(database, file)
 
     assert _find(database, file) is None
+
+
+def test_file_that_is_mapped_for_writing_is_not_believed(tmp_path: Path, file: Path) -> None:
+    """What is written through a map changes no time once the page is dirty."""
+    with file.open("r+b") as opened, mmap.mmap(opened.fileno(), 0) as mapped:
+        mapped[:1] = b"x"
+        _remember(tmp_path / "stat.sqlite", file)
+
+    assert _find(tmp_path / "stat.sqlite", file) is None

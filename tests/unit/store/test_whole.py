@@ -14,6 +14,7 @@ from mlv.core.link_type import SharedLinkType
 from mlv.core.run import Content
 from mlv.errors import CorruptDataError, UnreadableFileError
 from mlv.store import adoption
+from mlv.store import whole as whole_module
 from mlv.store.adoption import adopt
 from mlv.store.layout import Layout
 from mlv.store.whole import WholeObjects, hash_descriptor
@@ -77,6 +78,18 @@ def test_edited_object_of_the_same_size_is_not_intact(whole: WholeObjects) -> No
     path.chmod(0o644)
     path.write_bytes(DATA.upper())
     assert (whole.contains(CONTENT), whole.is_intact(CONTENT)) == (True, False)
+
+
+@pytest.mark.parametrize("data", [DATA, LARGE])
+def test_edited_object_is_replaced_by_what_is_at_hand(whole: WholeObjects, data: bytes) -> None:
+    content = whole.write(BytesIO(data))
+    path = whole.find(content)
+    assert path is not None
+    path.chmod(0o644)
+    path.write_bytes(data[::-1])
+    assert whole.write(BytesIO(data)) == content
+    assert whole.is_intact(content)
+    assert [each.read_bytes() for each in whole.layout.quarantine.iterdir()] == [data[::-1]]
 
 
 def test_wrong_bytes_are_not_published(whole: WholeObjects) -> None:
@@ -155,6 +168,30 @@ def test_second_file_with_the_same_content_is_left_alone(
     assert adopt(whole, twin, link_type) == CONTENT
     assert (twin.stat().st_nlink, stat.S_IMODE(twin.stat().st_mode) & 0o200) == (1, 0o200)
     assert _objects(whole.layout) == {CONTENT.digest: DATA}
+
+
+@pytest.mark.parametrize("link_type", ANY)
+def test_file_takes_the_place_of_an_object_that_was_edited(
+    whole: WholeObjects, file: Path, link_type: SharedLinkType
+) -> None:
+    path = whole.provide(CONTENT, lambda: [DATA])
+    path.chmod(0o644)
+    path.write_bytes(DATA.upper())
+    assert adopt(whole, file, link_type) == CONTENT
+    assert _objects(whole.layout) == {CONTENT.digest: DATA}
+    assert [each.read_bytes() for each in whole.layout.quarantine.iterdir()] == [DATA.upper()]
+
+
+@pytest.mark.parametrize("link_type", LINKING)
+def test_directory_of_an_object_of_another_process_is_synced(
+    whole: WholeObjects, file: Path, link_type: SharedLinkType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    final = WholeObjects(whole.layout).provide(CONTENT, lambda: [DATA])
+    synced: list[Path] = []
+    monkeypatch.setattr(whole_module, "sync_directory", synced.append)
+    adopt(whole, file, link_type)
+    whole.sync()
+    assert {final.parent, final.parent.parent} <= set(synced)
 
 
 @pytest.mark.parametrize("link_type", LINKING)

@@ -14,8 +14,9 @@ from mlv.core.paths import RepoPath
 from mlv.core.tree import TreeChange, TreeEntry
 from mlv.errors import CorruptDataError, MissingObjectError, StorageError, WorktreeError
 from mlv.store.layout import Layout
+from mlv.worktree import temporary
 from mlv.worktree.handles import opened_directory
-from mlv.worktree.temporary import staging_directory
+from mlv.worktree.temporary import new_file, staging_directory
 from tests.support.unprivileged import as_nobody, let_everybody_in
 from tests.unit.worktree.checkout_place import Place
 from tests.unit.worktree.disk_trees import File, Link, Tree, keep, make, read
@@ -101,6 +102,44 @@ def test_killed_process_leaves_only_temporary_names_which_the_next_one_removes(
     assert _mixed(read(here.root / "top"))
     here.apply(*changes)
     assert read(here.root) == {b"top": AFTER}
+
+
+def test_staging_directory_that_cannot_be_removed_hides_no_error(
+    here: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise OSError(errno.EIO, "Input/output error")
+
+    make(here.root / "top", BEFORE)
+    changes = here.changes(BEFORE, AFTER)
+    with monkeypatch.context() as patch:
+        patch.setattr(temporary, "remove_tree", fail)
+        here.apply(*changes)
+        assert here.leftovers != []
+        with (
+            opened_directory(here.root, []) as directory,
+            pytest.raises(KeyError),
+            staging_directory(directory),
+        ):
+            raise KeyError
+    here.apply(*here.changes(AFTER, BEFORE))
+    here.put(File(b"x"), "other")
+    assert here.leftovers == []
+
+
+def test_file_that_cannot_be_removed_hides_no_error(
+    here: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(temporary, "unlink", fail)
+    with (
+        opened_directory(here.root, []) as directory,
+        pytest.raises(KeyError),
+        new_file(directory),
+    ):
+        raise KeyError
 
 
 def test_what_a_living_process_makes_is_not_removed(here: Place) -> None:

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from mlv.core.digest import digest_of
 from mlv.core.paths import RepoPath
 from mlv.core.tree import TreeChange, TreeEntry
+from mlv.core.tree_limits import MAX_DEPTH
 from mlv.errors import CorruptDataError, WorktreeError
 from mlv.worktree.checkout import check_out as check_out_module
-from mlv.worktree.checkout import fill
+from mlv.worktree.checkout import task
 from mlv.worktree.checkout.folding import Folding
 from mlv.worktree.handles import find_stat, opened_directory
+from mlv.worktree.temporary import remove_tree
 from tests.unit.worktree.checkout_place import Place
 from tests.unit.worktree.disk_trees import File, Link, Tree, make, read
 
@@ -90,7 +94,7 @@ def test_path_longer_than_the_system_takes_is_written(here: Place) -> None:
 
 
 def test_tree_that_is_too_deep_is_refused(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fill, "MAX_DEPTH", 20)
+    monkeypatch.setattr(task, "MAX_DEPTH", 20)
     with here.objects.transaction() as writer:
         content = writer.add_tree([])
         for _ in range(20):
@@ -100,6 +104,40 @@ def test_tree_that_is_too_deep_is_refused(here: Place, monkeypatch: pytest.Monke
             content = writer.add_tree([inner])
     entry = TreeEntry(name="top", kind="dir", digest=content.digest, size_bytes=content.size_bytes)
     with pytest.raises(WorktreeError, match="are too deep to be written"):
+        here.apply(TreeChange(path=RepoPath("top"), before=None, after=entry))
+    assert read(here.root) == {}
+
+
+def test_path_that_is_too_deep_is_refused_before_the_disk_is_looked_at(here: Place) -> None:
+    make(here.root / "d", File(b"in the way"))
+    with pytest.raises(WorktreeError, match="are too deep to be written"):
+        here.put(File(b"new"), "/".join(["d"] * 100_000))
+
+
+def test_deepest_paths_are_written_and_changed(here: Place) -> None:
+    path = "/".join(["d"] * MAX_DEPTH)
+    here.put(File(b"old"), path)
+    here.apply(here.change(File(b"old"), File(b"new"), path))
+    with opened_directory(here.root, [b"d"] * (MAX_DEPTH - 1)) as directory:
+        descriptor = os.open("d", os.O_RDONLY, dir_fd=directory)
+    assert os.read(descriptor, 9) == b"new"
+    os.close(descriptor)
+    with opened_directory(here.root, []) as directory:
+        remove_tree(b"d", directory)  # pytest itself cannot
+
+
+def test_directories_without_end_are_not_written(here: Place) -> None:
+    with here.objects.transaction() as writer:
+        content = writer.add_tree([])
+        for _ in range(64):
+            content = writer.add_tree(
+                TreeEntry(
+                    name=name, kind="dir", digest=content.digest, size_bytes=content.size_bytes
+                )
+                for name in ("a", "b")
+            )
+    entry = TreeEntry(name="top", kind="dir", digest=content.digest, size_bytes=content.size_bytes)
+    with pytest.raises(CorruptDataError, match="comes too often"):
         here.apply(TreeChange(path=RepoPath("top"), before=None, after=entry))
     assert read(here.root) == {}
 

@@ -208,14 +208,14 @@ def test_file_that_changed_since_it_was_stored_is_left_alone(
 
 
 @pytest.mark.parametrize("link_type", LINKING)
-def test_good_file_is_not_replaced_by_a_damaged_object(
+def test_good_file_takes_the_place_of_a_damaged_object(
     here: Place, link_type: SharedLinkType
 ) -> None:
     _edit(here.track("first", "hardlink"), DATA.upper())
     path = here.write("second")
     content = adopt(here.whole, path, link_type)
-    assert not share(here.whole, path, content, link_type)
-    assert path.read_bytes() == DATA
+    share(here.whole, path, content, link_type)
+    assert path.read_bytes() == here.object_file.read_bytes() == DATA
 
 
 @pytest.mark.parametrize("code", [errno.EMLINK, errno.EXDEV, errno.EPERM])

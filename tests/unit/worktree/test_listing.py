@@ -9,7 +9,7 @@ import pytest
 
 from mlv.core.paths import RepoPath
 from mlv.core.tree import Fingerprint, TreeChange, TreeEntry, diff_listings
-from mlv.errors import MissingFileError, MissingObjectError
+from mlv.errors import CorruptDataError, MissingFileError, MissingObjectError
 from mlv.store.layout import create_store
 from mlv.store.objects import ObjectStore
 from mlv.store.trees import list_files
@@ -224,3 +224,19 @@ def test_directory_that_vanishes_is_told(objects: ObjectStore, data: Path) -> No
 
     with pytest.raises(MissingFileError):
         diff_worktree(data, None, objects, Vanishing())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("n_levels", "names"), [(10_000, ["d"]), (64, ["d", "e"])])
+def test_directories_without_end_are_not_listed(
+    objects: ObjectStore, data: Path, n_levels: int, names: list[str]
+) -> None:
+    with objects.transaction() as writer:
+        tree = writer.add_tree([entry("x", b"1")])
+        for _ in range(n_levels):
+            tree = writer.add_tree(
+                TreeEntry(name=name, kind="dir", digest=tree.digest, size_bytes=tree.size_bytes)
+                for name in names
+            )
+    before = Fingerprint(kind="dir", digest=tree.digest, size_bytes=tree.size_bytes)
+    with pytest.raises(CorruptDataError, match="cannot be listed"):
+        _diff(objects, data, before)

@@ -6,7 +6,7 @@ import os
 import random
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from mlv.core.digest import digest_of
 from mlv.core.paths import escape_name
 from mlv.core.tree import Fingerprint, TreeEntry
 from mlv.core.tree_buckets import encode_directory
+from mlv.core.tree_limits import MAX_DEPTH
 from mlv.errors import FileChangedError, UnreadableFileError
 from mlv.store.layout import Layout, create_store
 from mlv.store.object_writer import ObjectWriter
@@ -25,8 +26,10 @@ from mlv.store.stat_cache import StatCache
 from mlv.worktree import scan as scan_module
 from mlv.worktree import scan_tasks
 from mlv.worktree.fingerprint import fingerprint
+from mlv.worktree.handles import opened_directory
 from mlv.worktree.scan import scan
 from mlv.worktree.sinks import HashCached, HashOnly, Sink
+from mlv.worktree.temporary import remove_tree
 from tests.unit.core.builders import CLONE
 from tests.unit.core.builders import fingerprint as fingerprint_of
 
@@ -459,3 +462,23 @@ def test_links_elsewhere_stay_links(data: Path, tmp_path: Path) -> None:
     for name, target in (("a", "objects"), ("b", "objects/ab"), ("c", "objects/ab/cd")):
         (data / name).symlink_to(tmp_path / target)
     assert _scan(data, Linking(tmp_path / "objects")) == _describe(data)
+
+
+def test_directories_too_deep_to_be_checked_out_are_refused(data: Path) -> None:
+    def nest(n_levels: int) -> None:
+        handle = os.open(data, os.O_RDONLY)
+        for _ in range(n_levels):
+            with suppress(FileExistsError):
+                os.mkdir("d", dir_fd=handle)
+            inner = os.open("d", os.O_RDONLY, dir_fd=handle)
+            os.close(handle)
+            handle = inner
+        os.close(handle)
+
+    nest(MAX_DEPTH - 1)
+    assert scan(os.fsencode(data), HashOnly()).root.found is not None
+    nest(MAX_DEPTH)
+    with pytest.raises(UnreadableFileError, match="more than 1024 directories one in another"):
+        scan(os.fsencode(data), HashOnly())
+    with opened_directory(data, []) as directory:
+        remove_tree(b"d", directory)  # pytest itself cannot
