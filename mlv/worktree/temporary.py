@@ -92,7 +92,7 @@ def sweep_leftovers(directory: int) -> None:
     Raises:
         OSError: The directory cannot be read.
     """
-    names = [name for name in os.listdir(directory) if name[:5] == ".mlv-"]  # noqa: PTH208
+    names = [name for name in os.listdir(directory) if name[:5] == ".mlv-"]
     for name in map(os.fsencode, filter(is_temporary, names)):
         # Another process may be sweeping, too, or something belongs to another user.
         with suppress(OSError):

@@ -326,7 +326,7 @@ def test_fsck_finds_pointers_without_data(recorded: Repository) -> None:
 
 
 def test_fsck_finds_unreadable_pointers_and_live_runs(recorded: Repository) -> None:
-    recorded.write("broken.mlv", "nothing\n")
+    recorded.write("broken.mlv", "mlv: nothing\n")
     live = _layout(recorded).live / "01aaaaaaaaaaaaaaaaaaaaaaaa"
     live.mkdir()
     (live / "start.json").write_text("{}")
