@@ -46,8 +46,9 @@ run "git add . && git commit --quiet --message 'Train a digits classifier'"
 
 say "Give it a store; Git does not see it"
 run "mlv init"
+run "git add .gitattributes && git commit --quiet --message 'Merge pointers with mlv'"
 run "git status --short"
-must_equal "Git sees nothing new" "" "$(git status --short)"
+must_equal "Git sees nothing of the store" "" "$(git status --short)"
 
 say "Record a first run: code, data, params, environment, metrics and model, with no configuration"
 run "cat params.yaml"
