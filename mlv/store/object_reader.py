@@ -141,8 +141,7 @@ class ObjectReader:
         hasher = blake3()
         n_bytes = 0
         try:
-            for block in self._read_ahead(chunks):
-                hasher.update(block)
+            for block in _hash_beside(self._read_ahead(chunks), hasher):
                 n_bytes += len(block)
                 yield block
         except MlvError:
@@ -210,6 +209,21 @@ class ObjectReader:
                 message = f"object {digest[:12]} is not in the store"
                 raise MissingObjectError(message) from error
             return thrown.open("rb")
+
+
+def _hash_beside(blocks: Iterable[bytes], hasher: blake3) -> Iterator[bytes]:
+    """Yield blocks, and hash each while the caller is busy with it."""
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        hashed: Future[blake3] | None = None
+        try:
+            for block in blocks:
+                if hashed is not None:
+                    hashed.result()
+                hashed = executor.submit(hasher.update, block)
+                yield block
+        finally:
+            if hashed is not None:
+                hashed.result()
 
 
 def _corrupt(digest: str, why: str) -> CorruptDataError:
