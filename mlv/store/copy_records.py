@@ -16,9 +16,7 @@ def copy_record(pack: PackFile, entry: PackEntry, writer: PackWriter) -> None:
         FileNotFoundError: The pack is not there any more.
         OSError: The disk is full or failing.
     """
-    payload = read_verified(pack, entry)
-    if entry.digest not in writer:
-        writer.add_payload(entry.digest, entry.size, payload, codec=entry.codec, kind=entry.kind)
+    add_once(entry, read_verified(pack, entry), writer)
 
 
 def salvage_record(pack: PackFile, entry: PackEntry, writer: PackWriter) -> None:
@@ -28,7 +26,15 @@ def salvage_record(pack: PackFile, entry: PackEntry, writer: PackWriter) -> None
         DamagedPackError: The payload is damaged.
         OSError: The disk is full or failing.
     """
-    payload = _verify(pack, entry, pack.read_bare(entry))
+    add_once(entry, _verify(pack, entry, pack.read_bare(entry)), writer)
+
+
+def add_once(entry: PackEntry, payload: bytes, writer: PackWriter) -> None:
+    """Add a verified payload, unless the object was added already.
+
+    Raises:
+        OSError: The disk is full or failing.
+    """
     if entry.digest not in writer:
         writer.add_payload(entry.digest, entry.size, payload, codec=entry.codec, kind=entry.kind)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from mlv.errors import LockedError, StorageError
-from mlv.store.copy_records import read_verified
+from mlv.store.copy_records import add_once, read_verified
 from mlv.store.layout import Layout
 from mlv.store.lock import exclusive_lock
 from mlv.store.pack_file import DamagedPackError, PackFile
@@ -76,10 +76,7 @@ def _merge(layout: Layout, packs: Sequence[PackFile]) -> int:
             with suppress(DamagedPackError, FileNotFoundError):
                 # All of it is read before any of it is written: a damaged pack leaves nothing.
                 for entry, payload in _read_all(pack):
-                    if entry.digest not in writer:
-                        writer.add_payload(
-                            entry.digest, entry.size, payload, codec=entry.codec, kind=entry.kind
-                        )
+                    add_once(entry, payload, writer)
                 merged.append(pack)
         if len(merged) < 2:  # noqa: PLR2004 - one pack is merged with none
             return 0

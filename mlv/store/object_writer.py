@@ -26,7 +26,7 @@ from mlv.store.pack_format import DATA
 from mlv.store.pack_writer import PackWriter
 from mlv.store.packs import Location, PackSet
 from mlv.store.recipes import decode_recipe
-from mlv.store.stable_read import hash_file, read_stable
+from mlv.store.stable_read import hash_file, read_stable, read_up_to
 from mlv.store.stat_cache import StatCache
 from mlv.store.whole import WholeObjects
 
@@ -83,7 +83,7 @@ class ObjectWriter:
 
     def add_stream(self, source: BinaryIO) -> Content:
         """Store what is left to read of a stream."""
-        first = _read_up_to(source, CHUNK_LIMIT + 1)
+        first = read_up_to(source, CHUNK_LIMIT + 1)
         if len(first) <= CHUNK_LIMIT:
             return self.add_bytes(first)
         return self._chunked.add(first, source)
@@ -171,7 +171,7 @@ class ObjectWriter:
 
     def _has_chunks(self, recipe: Location) -> bool:
         try:
-            chunks = decode_recipe(self._packs.read(recipe), size=recipe.entry.size)
+            chunks = decode_recipe(recipe.pack.read(recipe.entry), size=recipe.entry.size)
         except (FileNotFoundError, DamagedPackError, ValueError):
             return False
         return all(self.is_known_chunk(chunk.digest, chunk.size) for chunk in chunks)
@@ -252,11 +252,3 @@ class ObjectWriter:
 
 def _content(digest: bytes, size_bytes: int) -> Content:
     return Content(digest=Digest(digest.hex()), size_bytes=size_bytes)
-
-
-def _read_up_to(source: BinaryIO, n_bytes: int) -> bytes:
-    """Read so many bytes, however little the stream gives at a time; less only at its end."""
-    data = source.read(n_bytes)
-    while len(data) < n_bytes and (more := source.read(n_bytes - len(data))):
-        data += more
-    return data

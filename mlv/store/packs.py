@@ -131,15 +131,6 @@ class PackSet:
             return digest in self._all
         return self.find(digest) is not None
 
-    def read(self, location: Location) -> bytes:
-        """Return the object, or the recipe, of a record; see `PackFile.read`.
-
-        Raises:
-            DamagedPackError: The record is damaged.
-            FileNotFoundError: The pack is not there any more.
-        """
-        return location.pack.read(location.entry)
-
     def _find_in(self, pack: PackFile, digest: bytes) -> Location | None:
         try:
             entry = pack.index.find(digest)

@@ -178,3 +178,11 @@ def is_being_written(path: Path | str) -> bool:
         return has_writer(descriptor)
     finally:
         os.close(descriptor)
+
+
+def read_up_to(source: BinaryIO, n_bytes: int) -> bytes:
+    """Read so many bytes, however little the stream gives at a time; less only at its end."""
+    data = source.read(n_bytes)
+    while len(data) < n_bytes and (more := source.read(n_bytes - len(data))):
+        data += more
+    return data

@@ -23,6 +23,7 @@ from mlv.errors import CorruptDataError
 from mlv.store.durable import sync_directory, write_all
 from mlv.store.layout import Layout
 from mlv.store.owner import give_to_owner
+from mlv.store.stable_read import read_up_to
 
 OBJECT_MODE = 0o444
 
@@ -79,7 +80,7 @@ class WholeObjects:
             CorruptDataError: They have another digest; nothing was published.
             OSError: The disk is full or failing; nothing was published.
         """
-        first = _read_block(source)
+        first = read_up_to(source, _BLOCK)
         if len(first) < _BLOCK:
             # Most objects are small, and most of those are there already.
             known = Content(digest=digest_of(first), size_bytes=len(first))
@@ -253,14 +254,6 @@ def _check(content: Content, expected: str | None) -> None:
     if expected not in (None, content.digest):
         message = f"the bytes for object {expected} have the digest {content.digest}"
         raise CorruptDataError(message)
-
-
-def _read_block(source: BinaryIO) -> bytes:
-    """Read a whole block, however little the stream gives at a time; less only at its end."""
-    block = source.read(_BLOCK)
-    while len(block) < _BLOCK and (more := source.read(_BLOCK - len(block))):
-        block += more
-    return block
 
 
 def _blocks(first: bytes, source: BinaryIO) -> Iterator[bytes]:

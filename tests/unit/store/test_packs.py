@@ -19,7 +19,7 @@ def packs(layout: Layout) -> PackSet:
 
 def _read(packs: PackSet, data: bytes) -> bytes | None:
     found = packs.find(key(data))
-    return None if found is None else packs.read(found)
+    return None if found is None else found.pack.read(found.entry)
 
 
 def _damage_index(path: Path) -> None:
@@ -120,7 +120,7 @@ def test_pack_that_vanished_between_finding_and_reading_is_not_found(
     assert found is not None
     pack.path.unlink()
     with pytest.raises(FileNotFoundError):
-        packs.read(found)
+        found.pack.read(found.entry)
 
 
 def test_every_copy_is_listed(layout: Layout, packs: PackSet) -> None:
@@ -129,7 +129,7 @@ def test_every_copy_is_listed(layout: Layout, packs: PackSet) -> None:
     make_pack(layout, b"three")
     found = list(packs.find_all(key(b"data")))
     assert {each.pack.path for each in found} == {one.path, two.path}
-    assert [packs.read(each) for each in found] == [b"data", b"data"]
+    assert [each.pack.read(each.entry) for each in found] == [b"data", b"data"]
     assert list(packs.find_all(key(b"absent"))) == []
 
 
