@@ -9,7 +9,16 @@ from typing import TypeVar
 
 import msgspec
 
-from mlv.core.settings import Local, MetricSetting, Project, Settings, Strict, ToleranceSetting
+from mlv.core.settings import (
+    CodeSetting,
+    Local,
+    MetricSetting,
+    Project,
+    Settings,
+    StageSetting,
+    Strict,
+    ToleranceSetting,
+)
 from mlv.errors import UnreadableFileError
 from mlv.git.discovery import find_git, store_directory
 
@@ -19,7 +28,7 @@ LOCAL_FILE = "config.yaml"
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*?)`")
 _PLACE = re.compile(r"at `\$\..*?(\w+)`$")
 _PARTS: dict[type[Strict], tuple[type[Strict], ...]] = {
-    Project: (Project, MetricSetting, ToleranceSetting),
+    Project: (Project, StageSetting, CodeSetting, MetricSetting, ToleranceSetting),
     Local: (Local,),
 }
 

@@ -75,6 +75,10 @@ class RunStart(Record, frozen=True, kw_only=True, tag_field="type", tag="run-sta
         outputs: Declared outputs.
         metrics_files: Where metrics may appear, as they were before.
         metrics_declared: Whether the person named these files.
+        tensorboard: Directories in which TensorBoard event files may appear.
+        strace: Whether file accesses were traced below Python as well.
+        store_external: Whether inputs outside the repository are stored.
+        allowed_secrets: Names that look like secrets and are none.
     """
 
     id: RunIdField
@@ -95,6 +99,10 @@ class RunStart(Record, frozen=True, kw_only=True, tag_field="type", tag="run-sta
     params: tuple[ParamSource, ...] = ()
     metrics_files: tuple[KnownFile, ...] = ()
     metrics_declared: bool = False
+    tensorboard: tuple[RepoPath, ...] = ()
+    strace: bool = False
+    store_external: bool = False
+    allowed_secrets: tuple[str, ...] = ()
     metric_policies: dict[str, MetricPolicy] = msgspec.field(default_factory=dict)
     tags: tuple[str, ...] = ()
     note: str = ""

@@ -23,12 +23,16 @@ class Distribution(Record, frozen=True, kw_only=True):
         version: As the package states it.
         source: Where it was installed from, if not from an index; credentials redacted.
         editable: Whether it runs from a source tree that may have changed since.
+        commit: The Git commit of that source tree, where it has one.
+        dirty: Whether the source tree held changes that no commit has.
     """
 
     name: str
     version: str
     source: str | None = None
     editable: bool = False
+    commit: str | None = None
+    dirty: bool = False
 
 
 class Interpreter(Record, frozen=True, kw_only=True):
@@ -87,10 +91,15 @@ class Environment(Record, frozen=True, kw_only=True, tag_field="type", tag="envi
         machine: The hardware and the system.
         variables: Environment variables on the list of those that matter.
         lock_files: Digest of each lock file by its name.
+        container: Image or id of the container around it; None outside of one.
+        libraries: Native libraries as the frameworks in the command's process reported them:
+            names such as `blas`, `blas.threads`, `cuda`, `cudnn`.
     """
 
     interpreter: Interpreter | None = None
     machine: Machine
     variables: dict[str, str] = msgspec.field(default_factory=dict)
     lock_files: dict[str, str] = msgspec.field(default_factory=dict)
+    container: str | None = None
+    libraries: dict[str, str] = msgspec.field(default_factory=dict)
     schema: Literal[1] = msgspec.field(default_factory=first_schema)

@@ -22,8 +22,9 @@ ParamTree = dict[str, Any]
 Source = Literal["declared", "observed", "both"]
 """How mlv came to know of an input or output."""
 
-Status = Literal["finished", "failed", "killed", "lost"]
-"""How a run ended; `lost` when nobody was there to see it."""
+Status = Literal["finished", "failed", "killed", "preempted", "lost"]
+"""How a run ended; `preempted` when a scheduler asked it to stop, `lost` when nobody was
+there to see it."""
 
 RunKind = Literal["run", "reproduction"]
 
@@ -84,18 +85,39 @@ class LeftOut(Record, frozen=True, kw_only=True):
     fingerprint: Fingerprint | None = None
 
 
+class Submodule(Record, frozen=True, kw_only=True):
+    """A repository inside the repository.
+
+    Attributes:
+        path: Where it is checked out.
+        commit: What is checked out there; empty when nothing is.
+        url: Where it comes from, credentials stripped.
+        dirty: Whether it holds changes that no commit has; those are not recorded.
+    """
+
+    path: RepoPath
+    commit: str
+    url: str | None = None
+    dirty: bool = False
+
+
 class Code(Record, frozen=True, kw_only=True):
     """The code of a run, uncommitted and untracked files included.
 
     Attributes:
         snapshot: Git commit that holds the files exactly as they were.
         tree: Its tree; equal trees are equal code.
-        commit: What HEAD was.
+        commit: What HEAD was; empty before the first commit.
         branch: The branch that was checked out; None when HEAD was detached.
         remotes: Name and URL of each Git remote, credentials stripped.
         dirty: Whether the files differed from `commit`.
         untracked: Files in the snapshot that Git did not track.
         left_out: Files that the snapshot does not hold.
+        submodules: Repositories inside this one, as they were.
+        bundles: Git bundles that bring the snapshot back, to be fetched in this order;
+            the first stands on commits that a Git remote had, or on none.
+        used: Files of the snapshot that the command was seen to import or open, with
+            their Git blob ids.
     """
 
     snapshot: str
@@ -106,19 +128,24 @@ class Code(Record, frozen=True, kw_only=True):
     dirty: bool = False
     untracked: tuple[RepoPath, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    submodules: tuple[Submodule, ...] = ()
+    bundles: tuple[Content, ...] = ()
+    used: dict[RepoPath, str] = {}
 
 
 class Input(Record, frozen=True, kw_only=True):
     """A file or directory that the command read.
 
     Attributes:
-        path: Where it is; absolute when it lies outside the repository.
+        path: Where it is; absolute when it lies outside the repository, or a URL.
         source: How mlv knows.
         fingerprint: What it held before the command could change it; None when
             it had been changed before mlv could look.
         changed: Whether it changed while the command ran.
         after: What it held when the command had ended, if it changed and is there.
         stored: Whether the store holds its bytes.
+        partial: Whether it is a directory of which only the files that were read are listed;
+            others may lie beside them.
     """
 
     path: RepoPath
@@ -127,6 +154,7 @@ class Input(Record, frozen=True, kw_only=True):
     changed: bool = False
     after: Fingerprint | None = None
     stored: bool = True
+    partial: bool = False
 
 
 class Output(Record, frozen=True, kw_only=True):
@@ -168,6 +196,7 @@ class Metric(Record, frozen=True, kw_only=True):
         n_values: How many values were logged.
         step: Step of `value`.
         first, lowest, highest: Of all values, when there were several.
+        lowest_step, highest_step: The first steps at which those were reached.
     """
 
     value: Scalar
@@ -177,6 +206,8 @@ class Metric(Record, frozen=True, kw_only=True):
     first: Scalar | None = None
     lowest: Scalar | None = None
     highest: Scalar | None = None
+    lowest_step: int | None = None
+    highest_step: int | None = None
 
 
 class Series(Record, frozen=True, kw_only=True):
@@ -233,7 +264,13 @@ class Run(Record, frozen=True, kw_only=True, tag_field="type", tag="run"):
         user, host: Who ran it, and where.
         environment: The environment record.
         observed: Whether inputs and outputs were watched, and not only declared.
+        parent: The run inside which this one was started, by `start_run(nested=True)`.
+        resumed: The run that this one goes on from; its series begin with those of that run.
+        determinism: Seeds and switches that make results repeatable, as the frameworks in
+            the command's process reported them when it ended, such as `torch.seed`.
         series: Short series; long ones are in the object `series_file`.
+        system: Use of the machine, summarized: names such as `system/cpu_percent`.
+        attachments: Figures, tables and texts that the script logged, by name.
         console: What the command printed: stream name to object.
         problems: What could not be recorded as it should have been.
     """
@@ -241,6 +278,8 @@ class Run(Record, frozen=True, kw_only=True, tag_field="type", tag="run"):
     id: RunIdField
     name: str
     kind: RunKind = "run"
+    parent: RunIdField | None = None
+    resumed: RunIdField | None = None
     status: Status
     exit_code: int | None = None
     signal: int | None = None
@@ -251,6 +290,7 @@ class Run(Record, frozen=True, kw_only=True, tag_field="type", tag="run"):
     command: Command
     code: Code
     environment: Content | None = None
+    determinism: dict[str, bool | int | str] = {}
     observed: bool = False
     inputs: tuple[Input, ...] = ()
     outputs: tuple[Output, ...] = ()
@@ -259,6 +299,8 @@ class Run(Record, frozen=True, kw_only=True, tag_field="type", tag="run"):
     metric_policies: dict[str, MetricPolicy] = {}
     series: dict[str, Series] = {}
     series_file: Content | None = None
+    system: dict[str, Metric] = {}
+    attachments: dict[str, Content] = {}
     console: dict[str, Content] = {}
     tags: tuple[str, ...] = ()
     note: str = ""

@@ -28,14 +28,67 @@ class MetricSetting(Strict, frozen=True, kw_only=True):
     tolerance: ToleranceSetting | None = None
 
 
+class StageSetting(Strict, frozen=True, kw_only=True):
+    """A named command; paths are relative to the root of the worktree.
+
+    Attributes:
+        cmd: One line for the shell.
+        inputs, params, outputs, metrics: As `-i`, `-p`, `-o` and `-m` of `mlv run`.
+        tensorboard: Directory of TensorBoard event files.
+        tolerance: How far each metric of the stage may differ when it is made again.
+    """
+
+    cmd: str
+    inputs: tuple[str, ...] = ()
+    params: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    tensorboard: str | None = None
+    tolerance: dict[str, ToleranceSetting] = {}
+
+
+class CodeSetting(Strict, frozen=True, kw_only=True):
+    """What becomes of code that is no part of a commit yet.
+
+    Attributes:
+        large_file_mib: A larger untracked file goes to the store instead of Git.
+        untracked_mib: Past this much in all, the largest untracked files do.
+        bundle: Whether a Git bundle of what no remote has is stored with each run.
+    """
+
+    large_file_mib: Annotated[float, msgspec.Meta(gt=0)] = 10
+    untracked_mib: Annotated[float, msgspec.Meta(gt=0)] = 100
+    bundle: bool = True
+
+
 class Project(Strict, frozen=True, kw_only=True):
-    """The content of `mlv.yaml`."""
+    """The content of `mlv.yaml`.
 
+    Attributes:
+        stages: Named commands.
+        metrics: What is known of metrics beforehand.
+        code: Limits of the code snapshot.
+        allow_secrets: Names of flags, variables, params and files that look like secrets
+            and are none.
+    """
+
+    stages: dict[str, StageSetting] = {}
     metrics: dict[str, MetricSetting] = {}
+    code: CodeSetting = CodeSetting()
+    allow_secrets: tuple[str, ...] = ()
 
-    def policies(self) -> dict[str, MetricPolicy]:
-        """Return what the project says of its metrics, as run records hold it."""
-        return {name: _policy(setting) for name, setting in self.metrics.items()}
+    def policies(self, stage: str | None = None) -> dict[str, MetricPolicy]:
+        """Return what the project says of its metrics, as run records hold it.
+
+        Args:
+            stage: The stage that is run; its tolerances go before those of all.
+        """
+        policies = {name: _policy(setting) for name, setting in self.metrics.items()}
+        tolerances = self.stages[stage].tolerance if stage is not None else {}
+        for name, tolerance in tolerances.items():
+            known = policies.get(name, MetricPolicy())
+            policies[name] = msgspec.structs.replace(known, tolerance=_tolerance(tolerance))
+        return policies
 
     def goals(self) -> dict[str, Goal]:
         """Return the goals that the project states."""
@@ -61,7 +114,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _policy(setting: MetricSetting) -> MetricPolicy:
-    tolerance = None
-    if setting.tolerance is not None:
-        tolerance = Tolerance(abs=setting.tolerance.abs, rel=setting.tolerance.rel)
+    tolerance = None if setting.tolerance is None else _tolerance(setting.tolerance)
     return MetricPolicy(goal=setting.goal, tolerance=tolerance)
+
+
+def _tolerance(setting: ToleranceSetting) -> Tolerance:
+    return Tolerance(abs=setting.abs, rel=setting.rel)

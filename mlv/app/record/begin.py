@@ -45,7 +45,13 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
         inputs, outputs: Declared files and directories.
         params: Declared params files, as `FILE` or `FILE:KEY,KEY`.
         metrics: Declared metrics files.
+        tensorboard: Directories of TensorBoard event files.
+        stage: Name of the stage of `mlv.yaml` that this is.
         observe: Whether to watch which files a Python command opens.
+        strace: Whether to watch native code as well, through `strace`.
+        system: Whether to sample the use of the machine.
+        store_external: Whether inputs outside the repository are stored.
+        allow_secrets: Names that look like secrets and are none.
         kind, original, code: Set when a run is reproduced.
     """
 
@@ -59,7 +65,13 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     outputs: tuple[Path, ...] = ()
     params: tuple[str, ...] = ()
     metrics: tuple[Path, ...] = ()
+    tensorboard: tuple[Path, ...] = ()
+    stage: str | None = None
     observe: bool = True
+    strace: bool = False
+    system: bool = True
+    store_external: bool = False
+    allow_secrets: tuple[str, ...] = ()
     kind: RunKind = "run"
     original: RunId | None = None
     code: Code | None = None
@@ -161,7 +173,11 @@ def _describe_start(
         params=checked.params,
         metrics_files=_known_files(workspace, _metrics_files(workspace, request), now_ns),
         metrics_declared=bool(request.metrics),
-        metric_policies=workspace.settings.project.policies(),
+        metric_policies=workspace.settings.project.policies(request.stage),
+        tensorboard=tuple(repo_path(workspace.root, path) for path in request.tensorboard),
+        strace=request.strace,
+        store_external=request.store_external,
+        allowed_secrets=request.allow_secrets,
         tags=request.tags,
         note=request.note,
     )
@@ -178,6 +194,7 @@ def _command(workspace: Workspace, request: RunRequest, executable: Path) -> Com
         argv=redact_argv(request.argv),
         directory=repo_path(workspace.root, request.directory),
         executable=str(executable),
+        stage=request.stage,
     )
 
 

@@ -1,0 +1,1 @@
+"""Callbacks that report training in other libraries to the active run."""
