@@ -1,7 +1,8 @@
 """Measure, print tables, and write the figures as JSON.
 
-Without `store`: what starting mlv and recording a run cost.
-With it: what the store costs on many files and on huge ones.
+Without a word: what starting mlv and recording a run of `true` cost.
+With `store`: what the store costs on many files and on huge ones.
+With `training`: what recording a training costs, beside other trackers.
 """
 
 from __future__ import annotations
@@ -21,14 +22,18 @@ from benchmarks.store.cases import CASES
 from benchmarks.store.session import RESULTS as STORE_RESULTS
 from benchmarks.store.session import Request, measure_store, update_page
 from benchmarks.store.tools import OWN_TOOLS, TOOLS
+from benchmarks.training import session as training
+from benchmarks.training.trackers import PEERS as TRACKERS
 
 ROOT = Path(__file__).parent.parent
 LATEST = ROOT / "build" / "benchmarks.json"
 LATEST_STORE = ROOT / "build" / "benchmarks-store.json"
+LATEST_TRAINING = ROOT / "build" / "benchmarks-training.json"
 RESULTS = ROOT / "benchmarks" / "results"
 
 _ROUNDS = 21
 _STORE_ROUNDS = 3
+_TRAINING_ROUNDS = 5
 _FEWER_ROUNDS = 3
 """Recording takes seconds with some peers, so it gets a third of the rounds."""
 
@@ -37,10 +42,13 @@ def main() -> None:
     """Run the benchmarks that the command line asks for."""
     options = _parse_options()
     with tempfile.TemporaryDirectory(prefix="mlv-benchmarks-", dir=options.directory) as scratch:
-        if options.what:
-            _measure_store(options, Path(scratch))
-        else:
-            _measure_startup(options, Path(scratch))
+        match options.what[:1]:
+            case ["store"]:
+                _measure_store(options, Path(scratch))
+            case ["training"]:
+                _measure_training(options, Path(scratch))
+            case _:
+                _measure_startup(options, Path(scratch))
 
 
 def _measure_startup(options: argparse.Namespace, directory: Path) -> None:
@@ -85,26 +93,42 @@ def _measure_store(options: argparse.Namespace, directory: Path) -> None:
         update_page(path)
 
 
+def _measure_training(options: argparse.Namespace, directory: Path) -> None:
+    path = training.RESULTS / f"{options.save}.json" if options.save else LATEST_TRAINING
+    request = training.Request(
+        cases=tuple(options.what[1:]),
+        peers=options.peers,
+        n_rounds=options.rounds or _TRAINING_ROUNDS,
+        directory=directory,
+    )
+    training.measure_training(request, path)
+    if options.save:
+        training.update_page(path)
+
+
 def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    names = [case.name for case in CASES]
+    names = {"store": [case.name for case in CASES], "training": list(training.CASES)}
     parser.add_argument(
         "what",
         nargs="*",
-        metavar="store [CASE]",
-        help=f"measure the store: {', '.join(names)}"
-        f" (default: all but {', '.join(case.name for case in CASES if not case.by_default)})",
+        metavar="store|training [CASE]",
+        help=f"measure the store: {', '.join(names['store'])}"
+        f" (default: all but {', '.join(case.name for case in CASES if not case.by_default)}),"
+        f" or what recording costs: {', '.join(training.CASES)} (default: all)",
     )
     parser.add_argument(
         "--rounds",
         type=int,
         metavar="N",
-        help=f"samples of each command (default: {_ROUNDS}, of the store {_STORE_ROUNDS})",
+        help=f"samples of each command (default: {_ROUNDS}, of the store {_STORE_ROUNDS},"
+        f" of training {_TRAINING_ROUNDS})",
     )
     parser.add_argument(
         "--peers",
         action="store_true",
-        help=f"measure {' and '.join(PEERS)} too, or for the store {', '.join(TOOLS[2:])};"
+        help=f"measure {' and '.join(PEERS)} too, or for the store {', '.join(TOOLS[2:])},"
+        f" or for training {', '.join(TRACKERS)};"
         " those of the package index are installed below the user's cache directory",
     )
     parser.add_argument(
@@ -125,12 +149,13 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument(
         "--save",
         metavar="NAME",
-        help="keep the figures as benchmarks/results/NAME.json, of the store as"
-        " benchmarks/results/store/NAME.json and in the documentation, instead of below build/",
+        help="keep the figures as benchmarks/results/NAME.json, of the store and of training as"
+        " benchmarks/results/KIND/NAME.json and in the documentation, instead of below build/",
     )
     options = parser.parse_intermixed_args()
-    unknown = [name for name in options.what[1:] if name not in names]
-    if options.what[:1] not in ([], ["store"]) or unknown:
+    known = names.get(options.what[0], []) if options.what else []
+    unknown = [name for name in options.what[1:] if name not in known]
+    if (options.what and not known) or unknown:
         parser.error(f"not a benchmark: {' '.join(unknown or options.what[:1])}")
     if options.save and options.scale != 1:
         parser.error("figures of another scale are not kept")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
@@ -12,9 +11,8 @@ from benchmarks.measure import Timing
 from benchmarks.report import Comparison, Quantity, Report, value_of
 from benchmarks.units import format_size
 
-_BEGIN = "<!-- made by `python -m benchmarks store --save NAME`; do not edit -->\n"
+_BEGIN = "<!-- made by `python -m benchmarks {} --save NAME`; do not edit -->\n"
 _END = "<!-- end of what is made -->\n"
-_SECTION = re.compile(f"(?<={re.escape(_BEGIN)}).*?(?={re.escape(_END)})", re.DOTALL)
 
 _FEW_S = 10
 
@@ -35,21 +33,25 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     ratios: bool
 
 
-def find_section(page: str) -> str:
-    """Return the part of a page that is made.
+def find_section(page: str, *, of: str = "store") -> str:
+    """Return the part of a page that is made by one kind of benchmarks.
 
     Raises:
         ValueError: The page has no such part.
     """
-    match = _SECTION.search(page)
-    if match is None:
-        raise ValueError(f"no line {_BEGIN!r} before {_END!r}")
-    return match[0]
+    begin = _BEGIN.format(of)
+    _, found, rest = page.partition(begin)
+    section, end, _ = rest.partition(_END)
+    if not found or not end:
+        raise ValueError(f"no line {begin!r} before {_END!r}")
+    return section
 
 
-def replace_section(page: str, section: str) -> str:
+def replace_section(page: str, section: str, *, of: str = "store") -> str:
     """Return a page with another made part."""
-    return page.replace(f"{_BEGIN}{find_section(page)}{_END}", f"{_BEGIN}{section}{_END}")
+    begin = _BEGIN.format(of)
+    old = find_section(page, of=of)
+    return page.replace(f"{begin}{old}{_END}", f"{begin}{section}{_END}")
 
 
 def format_section(report: Report) -> str:

@@ -1,0 +1,1 @@
+"""What recording a training run costs, beside what other trackers cost."""
