@@ -11,16 +11,27 @@ if TYPE_CHECKING:
     from mlv.api import (
         ActiveRun,
         active_run,
+        end_run,
         finish,
         init,
         log,
         log_artifact,
         log_artifacts,
+        log_dict,
+        log_figure,
         log_metric,
         log_metrics,
         log_param,
         log_params,
+        log_summary,
+        log_table,
+        log_text,
+        record,
+        rewind,
         runs,
+        series,
+        set_name,
+        set_note,
         set_tag,
         set_tags,
         start_run,
@@ -32,16 +43,27 @@ __all__ = [
     "ActiveRun",
     "__version__",
     "active_run",
+    "end_run",
     "finish",
     "init",
     "log",
     "log_artifact",
     "log_artifacts",
+    "log_dict",
+    "log_figure",
     "log_metric",
     "log_metrics",
     "log_param",
     "log_params",
+    "log_summary",
+    "log_table",
+    "log_text",
+    "record",
+    "rewind",
     "runs",
+    "series",
+    "set_name",
+    "set_note",
     "set_tag",
     "set_tags",
     "start_run",
@@ -54,7 +76,9 @@ def __getattr__(name: str) -> object:
         raise AttributeError(message)
     from mlv import api
 
-    return getattr(api, name)
+    # Found at once from now on: a training loop asks for `mlv.log` very often.
+    value = globals()[name] = getattr(api, name)
+    return value
 
 
 def __dir__() -> list[str]:

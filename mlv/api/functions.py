@@ -1,198 +1,186 @@
-"""Start a run and log to it; the functions of `import mlv`."""
+"""Log to the active run, and read recorded runs; the functions of `import mlv`.
+
+Each logging function is the method of `ActiveRun` of that name, for the run that the caller
+is in. When there is none, one is started; if that fails, it is said once, and nothing is recorded.
+"""
 
 from __future__ import annotations
 
-import atexit
-import os
-import sys
-from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+import functools
 
-from mlv.api.active_run import ActiveRun
-from mlv.capture.journal import JournalWriter
-from mlv.errors import UsageError
+from mlv.api.open_runs import find_current
+from mlv.api.starting import begin_quietly, open_here
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping
+    from typing import Any, TypeVar
+
     import pandas as pd
 
-    from mlv.app.workspace import Workspace
+    from mlv.api.active_run import ActiveRun
 
-_RUN_DIR = "MLV_RUN_DIR"  # of mlv.capture.observe, which needs more than the standard library
-_DISABLED = "MLV_DISABLED"
-
-_active: ActiveRun | None = None
+    LogCall = TypeVar("LogCall", bound=Callable[..., None])
 
 
-def start_run(
-    name: str | None = None,
-    *,
-    tags: Collection[str] = (),
-    note: str | None = None,
-    params: Mapping[str, Any] | None = None,
-) -> ActiveRun:
-    """Start a run, or attach to the one that `mlv run` records.
+def _guarded(call: LogCall) -> LogCall:
+    """Note what is wrong with a call, its arguments too, instead of raising it."""
 
-    Args:
-        name: What to call it; None for a random name.
-        tags: Words to find it by.
-        note: A remark for people.
-        params: Params to log at once.
+    @functools.wraps(call)
+    def guarded(*args: Any, **kwargs: Any) -> None:
+        try:
+            call(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - anything at all may have been passed
+            _run().note_problem(call.__name__, error)
 
-    Raises:
-        UsageError: A run is active in this process already.
-        NotARepositoryError, NoStoreError: Outside `mlv run`: there is nowhere to record.
-        MlvError: Outside `mlv run`: the run cannot begin.
-    """
-    global _active  # noqa: PLW0603 - one run at a time is active in a process
-    if active_run() is not None:
-        raise UsageError(
-            "a run is active in this process already", hint="finish it first: run.finish()"
-        )
-    run = _attach() or _record()
-    if name is not None:
-        run.set_name(name)
-    if tags:
-        run.set_tags(tags)
-    if note is not None:
-        run.set_note(note)
-    if params:
-        run.log_params(params)
-    _active = run
-    atexit.register(_finish_at_exit, run)
-    return run
+    return guarded  # type: ignore[return-value]  # the same call, as far as a caller can tell
 
 
-def init(
-    project: str | None = None,
-    *,
-    name: str | None = None,
-    config: Mapping[str, Any] | None = None,
-    tags: Collection[str] = (),
-    notes: str | None = None,
-    group: str | None = None,
-) -> ActiveRun:
-    """Start a run, with the words of Weights & Biases.
-
-    Args:
-        project: Becomes the tag `project=...`; the repository is the project otherwise.
-        name: What to call it.
-        config: Params.
-        tags: Words to find it by.
-        notes: A remark for people.
-        group: Becomes the tag `group=...`.
-
-    Raises:
-        MlvError: As `start_run`.
-    """
-    labels = [f"{key}={value}" for key, value in (("project", project), ("group", group)) if value]
-    run = start_run(name, tags=[*tags, *labels], note=notes)
-    run.config.update(config or {})
-    return run
+def log(values: Mapping[str, Any], step: int | None = None, *, commit: bool | None = None) -> None:
+    """Log metrics."""
+    _run().log(values, step, commit=commit)
 
 
-def active_run() -> ActiveRun | None:
-    """Return the active run of this process, None when there is none."""
-    return None if _active is None or _active.finished else _active
-
-
-def log(values: Mapping[str, Any], step: int | None = None) -> None:
-    """Log metrics to the active run; see `ActiveRun.log`."""
-    _require_active().log(values, step)
-
-
+@_guarded
 def log_metric(key: str, value: Any, step: int | None = None) -> None:
-    """Log one metric to the active run."""
-    _require_active().log({key: value}, step)
+    """Log one metric."""
+    _run().log({key: value}, step)
 
 
+@_guarded
 def log_metrics(metrics: Mapping[str, Any], step: int | None = None) -> None:
-    """Log metrics to the active run."""
-    _require_active().log(metrics, step)
+    """Log metrics."""
+    _run().log(metrics, step)
 
 
+@_guarded
 def log_param(key: str, value: Any) -> None:
-    """Log one param to the active run."""
-    _require_active().log_params({key: value})
+    """Log one param."""
+    _run().log_param(key, value)
 
 
-def log_params(params: Mapping[str, Any] | None = None, /, **named: Any) -> None:
-    """Log params to the active run; see `ActiveRun.log_params`."""
-    _require_active().log_params(params, **named)
+@_guarded
+def log_params(params: Any = None, /, **named: Any) -> None:
+    """Log params."""
+    _run().log_params(params, **named)
 
 
-def log_artifact(path: str | os.PathLike[str]) -> None:
-    """Declare a file or directory as an output of the active run."""
-    _require_active().log_artifact(path)
+@_guarded
+def log_summary(values: Mapping[str, Any]) -> None:
+    """Set metrics that have one value and no steps."""
+    _run().log_summary(values)
 
 
-def log_artifacts(directory: str | os.PathLike[str]) -> None:
-    """Declare a directory as an output of the active run."""
-    _require_active().log_artifact(directory)
+@_guarded
+def log_artifact(path: str | os.PathLike[str], artifact_path: str | None = None) -> None:
+    """Declare a file or directory as an output."""
+    _run().log_artifact(path, artifact_path)
 
 
+@_guarded
+def log_artifacts(directory: str | os.PathLike[str], artifact_path: str | None = None) -> None:
+    """Declare a directory as an output."""
+    _run().log_artifact(directory, artifact_path)
+
+
+@_guarded
+def log_figure(name: str, figure: Any) -> None:
+    """Keep a figure as an attachment."""
+    _run().log_figure(name, figure)
+
+
+@_guarded
+def log_table(name: str, data: Any, columns: Any = None) -> None:
+    """Keep a table as an attachment."""
+    _run().log_table(name, data, columns)
+
+
+@_guarded
+def log_text(name: str, text: str) -> None:
+    """Keep a text as an attachment."""
+    _run().log_text(name, text)
+
+
+@_guarded
+def log_dict(name: str, mapping: Any) -> None:
+    """Keep a mapping as an attachment."""
+    _run().log_dict(name, mapping)
+
+
+@_guarded
 def set_tag(key: str, value: object = None) -> None:
-    """Tag the active run."""
-    _require_active().set_tag(key, value)
+    """Tag the run with `key`, or with `key=value`."""
+    _run().set_tag(key, value)
 
 
-def set_tags(tags: Iterable[str] | Mapping[str, object]) -> None:
-    """Tag the active run."""
-    _require_active().set_tags(tags)
+@_guarded
+def set_tags(tags: Any) -> None:
+    """Tag the run with words, or with `key=value` for each item of a mapping."""
+    _run().set_tags(tags)
 
 
-def finish() -> None:
-    """End the active run, if there is one."""
-    run = active_run()
-    if run is not None:
-        run.finish()
+@_guarded
+def set_note(text: str) -> None:
+    """Replace the note of the run."""
+    _run().set_note(text)
 
 
-def runs(*, sort: str | None = None, limit: int | None = None) -> pd.DataFrame:
+@_guarded
+def set_name(name: str) -> None:
+    """Name the run."""
+    _run().set_name(name)
+
+
+@_guarded
+def rewind(step: int) -> None:
+    """Go back to a step: what was logged of it and of later ones no longer counts."""
+    _run().rewind(step)
+
+
+def runs(
+    where: str | None = None, *, sort: str | None = None, limit: int | None = None
+) -> pd.DataFrame:
     """Return the recorded runs of this repository as a data frame, newest first.
 
     Args:
+        where: Which ones, such as `metrics.accuracy > 0.9 and params.lr == 0.1`.
         sort: A column; a leading `-` sorts from high to low.
         limit: How many at most.
 
     Returns:
-        One row a run, indexed by id; columns `name`, `status`, `started_at`,
-        `duration_s`, `tags`, and `params.NAME` and `metrics.NAME` for all that occur.
+        One row a run, indexed by id; columns `name`, `status`, `started_at`, `duration_s`,
+        `tags`, `parent`, and `params.NAME` and `metrics.NAME` for all that occur.
 
     Raises:
         NotARepositoryError, NoStoreError: There is no store.
-        UsageError: There is no such column to sort by.
+        UsageError: There is no such column to sort by, or `where` is malformed.
     """
     from mlv.app.look.frame import runs_frame
 
-    return runs_frame(_open_here(), sort=sort, limit=limit)
+    return runs_frame(open_here(), where=where, sort=sort, limit=limit)
 
 
-def _require_active() -> ActiveRun:
-    return active_run() or start_run()
+def series(run: str = "last", name: str | None = None) -> pd.DataFrame:
+    """Return the points of a run as a data frame; of one that goes on, those so far.
+
+    Args:
+        run: A run reference, as on the command line.
+        name: The only series that is wanted.
+
+    Returns:
+        One row a point: `series`, `step`, `time` (UTC) and `value`. A value is a whole number
+        where all are.
+
+    Raises:
+        NotARepositoryError, NoStoreError: There is no store.
+        NoSuchRunError, AmbiguousRunError: Of the reference.
+        NotPossibleError: The run has no such series.
+    """
+    from mlv.app.look.series_frame import series_frame
+
+    return series_frame(open_here(), run, () if name is None else (name,))
 
 
-def _attach() -> ActiveRun | None:
-    if os.environ.get(_DISABLED, "") not in ("", "0"):
-        return ActiveRun(None)
-    live = os.environ.get(_RUN_DIR)
-    return ActiveRun(JournalWriter(live)) if live else None
-
-
-def _record() -> ActiveRun:
-    from mlv.app.record.script import record_script
-
-    recorder = record_script(_open_here())
-    return ActiveRun(JournalWriter(recorder.directory), recorder)
-
-
-def _open_here() -> Workspace:
-    from pathlib import Path
-
-    from mlv.app.workspace import open_workspace
-    from mlv.config import load_settings
-
-    return open_workspace(Path.cwd(), load_settings(Path.cwd()))
-
-
-def _finish_at_exit(run: ActiveRun) -> None:
-    run.finish(failed=getattr(sys, "last_value", None) is not None)
+def _run() -> ActiveRun:
+    return find_current() or begin_quietly()

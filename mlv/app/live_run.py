@@ -15,6 +15,7 @@ import msgspec
 from mlv.capture.liveness import ProcessIdentity
 from mlv.core.canonical import decode_record, encode_record
 from mlv.core.digest import digest_of
+from mlv.core.environment import Environment
 from mlv.core.ids import RunIdField
 from mlv.core.paths import RepoPath
 from mlv.core.run import (
@@ -38,6 +39,7 @@ from mlv.worktree.signature import Signature
 _START_FILE = "start.json"
 _END_FILE = "end.json"
 _RESERVE_FILE = "reserve"
+_SEALED_FILE = "sealed"
 _RESERVE_BYTES = 16 << 10
 
 
@@ -50,6 +52,9 @@ class KnownInput(Record, frozen=True, kw_only=True):
         fingerprint: What it held.
         signature: Its metadata at that moment.
         stored: Whether the store holds its bytes.
+        partial: Whether it is a directory of which only the files that were read last
+            time are listed.
+        secrets: Files in it that look like secrets, and that it does not list.
     """
 
     path: RepoPath
@@ -57,6 +62,8 @@ class KnownInput(Record, frozen=True, kw_only=True):
     fingerprint: Fingerprint
     signature: Signature
     stored: bool = True
+    partial: bool = False
+    secrets: tuple[RepoPath, ...] = ()
 
 
 class KnownFile(Record, frozen=True, kw_only=True):
@@ -72,6 +79,8 @@ class RunStart(Record, frozen=True, kw_only=True, tag_field="type", tag="run-sta
     Attributes:
         root: Root of the worktree in which it runs.
         process: The process that records the run.
+        surroundings: The environment, which is stored when the run is sealed.
+        environment: The stored environment, of a run that mlv 0.1 began.
         outputs: Declared outputs.
         metrics_files: Where metrics may appear, as they were before.
         metrics_declared: Whether the person named these files.
@@ -92,6 +101,7 @@ class RunStart(Record, frozen=True, kw_only=True, tag_field="type", tag="run-sta
     host: str
     command: Command
     code: Code
+    surroundings: Environment | None = None
     environment: Content | None = None
     observed: bool = False
     inputs: tuple[KnownInput, ...] = ()
@@ -117,20 +127,27 @@ class End(Record, frozen=True, kw_only=True, tag_field="type", tag="run-end"):
         exit_code: None when a signal ended it, or when nobody saw.
         signal: Number of the signal that ended it.
         duration_s: Wall-clock time.
+        problems: What went wrong while it ran.
     """
 
     status: Status
     exit_code: int | None = None
     signal: int | None = None
     duration_s: float
+    problems: tuple[str, ...] = ()
     schema: Literal[1] = msgspec.field(default_factory=first_schema)
 
 
 class LiveRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that has begun, and the directory that describes it."""
+    """A run that has begun, and the directory that describes it.
+
+    Attributes:
+        urls: Declared inputs with their credentials, which are written down nowhere.
+    """
 
     directory: Path
     start: RunStart
+    urls: tuple[str, ...] = ()
 
 
 def save_start(live: Path, start: RunStart) -> None:
@@ -157,16 +174,14 @@ def load_start(live: Path) -> RunStart:
 
 
 def find_start(live: Path) -> RunStart | None:
-    """Return what is known of the run in `live`, None when it was sealed this moment.
+    """Return what is known of the run in `live`.
 
-    Raises:
-        CorruptDataError: It cannot be read.
+    Returns:
+        None when it was sealed this moment, or cannot be read: `load_start` says why.
     """
     try:
         return load_start(live)
     except CorruptDataError:
-        if (live / _START_FILE).exists():
-            raise
         return None
 
 
@@ -200,7 +215,26 @@ def load_end(live: Path) -> End | None:
 
 def list_live(live_root: Path) -> list[Path]:
     """Return the directories of all runs in progress, oldest first."""
-    return sorted(path for path in live_root.iterdir() if (path / _START_FILE).exists())
+    return sorted(path for path in live_root.iterdir() if is_unsealed(path))
+
+
+def is_unsealed(live: Path) -> bool:
+    """Tell whether a directory describes a run in progress, readable or not."""
+    return (live / _START_FILE).exists()
+
+
+def note_sealed(live: Path) -> None:
+    """Note that the run was sealed from a copy, as its own process may only be asleep.
+
+    Raises:
+        OSError: The disk is full, read-only or failing.
+    """
+    (live / _SEALED_FILE).touch()
+
+
+def was_sealed(live: Path) -> bool:
+    """Tell whether `note_sealed` was told of the run."""
+    return (live / _SEALED_FILE).exists()
 
 
 def _with_digest(record: msgspec.Struct) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from mlv.app.workspace import Workspace
-from mlv.capture.redact import redact_argv
+from mlv.capture.redact import Redactor
 from mlv.core.operation import Actor, Change, LoggedOperation, Operation, next_time
 
 
@@ -29,11 +29,26 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_invocation(
-    workspace: Workspace, argv: Sequence[str], *, reason: str | None = None
+    workspace: Workspace,
+    argv: Sequence[str],
+    *,
+    reason: str | None = None,
+    allow_secrets: Sequence[str] = (),
 ) -> Invocation:
-    """Return who is at work, and with which words; secrets in them are redacted."""
-    actor = Actor(git=workspace.git.identity(), user=user_name(), host=os.uname().nodename)
-    return Invocation(actor=actor, argv=redact_argv(argv), reason=reason)
+    """Return who is at work, and with which words; secrets in them are redacted.
+
+    Args:
+        workspace: Where.
+        argv: The command line.
+        reason: Why, if they said so.
+        allow_secrets: Names that look like secrets and are none, beside those of `mlv.yaml`.
+    """
+    redactor = Redactor((*workspace.settings.project.allow_secrets, *allow_secrets))
+    return Invocation(
+        actor=Actor(git=workspace.git.identity(), user=user_name(), host=os.uname().nodename),
+        argv=redactor.redact_argv(argv),
+        reason=None if reason is None else redactor.redact_text(reason, name="reason"),
+    )
 
 
 def user_name() -> str:

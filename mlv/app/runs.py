@@ -6,9 +6,17 @@ from pathlib import Path
 
 import msgspec
 
-from mlv.app.live_run import RunStart, find_start, list_live
+from mlv.app.live_run import (
+    RunStart,
+    find_start,
+    is_unsealed,
+    list_live,
+    load_start,
+    was_sealed,
+)
 from mlv.app.workspace import Workspace
-from mlv.capture.liveness import find_command, is_alive
+from mlv.capture.heartbeat import LOST_AFTER_S, silence_s
+from mlv.capture.liveness import find_command, is_alive, uptime_s, was_booted_since
 from mlv.core.ids import RunId
 from mlv.core.run import Run
 from mlv.core.run_ref import RunSet, resolve_run
@@ -39,12 +47,11 @@ class UnsealedRun(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         start: What was known when its command started.
-        alive: Whether its command, or the process that records it, still runs; None
-            when it runs on another host, so that nobody here can tell.
+        alive: Whether it still goes on; see `is_going_on`.
     """
 
     start: RunStart
-    alive: bool | None
+    alive: bool
 
 
 def read_runs(workspace: Workspace) -> KnownRuns:
@@ -65,23 +72,54 @@ def read_runs(workspace: Workspace) -> KnownRuns:
 
 
 def load_unsealed(workspace: Workspace) -> tuple[UnsealedRun, ...]:
-    """Return the runs that are going on, or were left by a process that died."""
+    """Return the runs that are going on, or were left by a process that died.
+
+    Those that cannot be read are left out; `find_unreadable` has them.
+    """
     lives = list_live(workspace.layout.live)
-    found = ((live, find_start(live)) for live in lives)
+    found = ((live, find_start(live)) for live in lives if not was_sealed(live))
     return tuple(
         UnsealedRun(start=start, alive=is_going_on(live, start)) for live, start in found if start
     )
 
 
-def is_going_on(live: Path, start: RunStart) -> bool | None:
+def find_unreadable(workspace: Workspace) -> dict[RunId, MlvError]:
+    """Return what is wrong with runs in progress of which nothing can be told."""
+    found: dict[RunId, MlvError] = {}
+    for live in list_live(workspace.layout.live):
+        try:
+            load_start(live)
+        except CorruptDataError as error:
+            if is_unsealed(live):  # and not gone since
+                found[RunId(live.name)] = error
+    return found
+
+
+def is_going_on(live: Path, start: RunStart) -> bool:
     """Tell whether the command of a run, or the process that records it, still runs.
 
+    What runs on another host, or in another container, is judged by its heartbeat.
+    """
+    alive = find_alive(live, start)
+    return silence_s(live) < LOST_AFTER_S if alive is None else alive
+
+
+def find_alive(live: Path, start: RunStart) -> bool | None:
+    """Tell the same as `is_going_on`, but only what is certain.
+
     Returns:
-        None when they run on another host, so that nobody here can tell.
+        None when the processes are out of sight, so that only the heartbeat is left.
     """
     command = find_command(live)
-    signs = [is_alive(start.process), False if command is None else is_alive(command)]
-    return True if True in signs else (None if None in signs else False)
+    known = [start.process] if command is None else [start.process, command]
+    signs = [is_alive(each) for each in known]
+    if True in signs:
+        return True
+    if None not in signs:
+        return False
+    # Another host may have our name. But one that is silent since we were booted is us.
+    booted = all(was_booted_since(each) for each in known)
+    return False if booted and silence_s(live) > uptime_s() else None
 
 
 def find_run(workspace: Workspace, reference: str, *, among: KnownRuns | None = None) -> Run:
@@ -108,7 +146,7 @@ def find_run(workspace: Workspace, reference: str, *, among: KnownRuns | None = 
     except NoSuchRunError:
         _refuse_unsealed(workspace, reference)
         commit = workspace.git.resolve_commit(reference)
-        found = [run for run in known.originals if commit in (run.code.commit, run.code.snapshot)]
+        found = [run for run in known.commands if commit in (run.code.commit, run.code.snapshot)]
         if commit is None or not found:
             raise
         return found[-1]
@@ -130,7 +168,7 @@ def _refuse_unsealed(workspace: Workspace, reference: str) -> None:
         start = unsealed.start
         if reference != start.name and not start.id.startswith(reference.lower()):
             continue
-        if unsealed.alive is False:
+        if not unsealed.alive:
             message = f"run {start.name!r} was lost: the process that recorded it has died"
             raise NotPossibleError(message, hint="seal what it left with `mlv recover`")
         message = f"run {start.name!r} is still going on"

@@ -12,7 +12,7 @@ import msgspec
 
 from mlv.core.settings import Settings
 from mlv.errors import CorruptDataError, NotARepositoryError, StorageError
-from mlv.git.discovery import GitLocation, find_git, store_directory
+from mlv.git.discovery import GitLocation, find_git, is_in_bare_repository, store_directory
 from mlv.git.repository import GitRepository
 from mlv.store.layout import Layout, create_store, open_layout
 from mlv.store.objects import ObjectStore
@@ -96,6 +96,9 @@ def locate_repository(start: Path) -> GitLocation:
         NotARepositoryError: It lies in none.
     """
     location = find_git(start)
+    if location is None and is_in_bare_repository(start):
+        message = f"{str(start)!r} is a bare Git repository, without files to work with"
+        raise NotARepositoryError(message, hint="make a worktree with `git worktree add DIR`")
     if location is None:
         message = f"{str(start)!r} is not inside a Git repository"
         raise NotARepositoryError(message, hint="create one with `git init`, or use `mlv -C DIR`")

@@ -43,17 +43,30 @@ def read_document(path: Path, name: str) -> Plain:
         UnreadableFileError: The file is malformed, too large, nested too deeply, or
             neither YAML, JSON nor TOML.
     """
-    text = read_text(path, name)
-    suffix = path.suffix.lower()
+    return parse_document(read_text(path, name), name, path.suffix)
+
+
+def parse_document(text: str, name: str, suffix: str) -> Plain:
+    """Return what the text of a YAML, JSON or TOML file holds, as `read_document` does.
+
+    Args:
+        text: The text.
+        name: What messages call the file.
+        suffix: Tells the format, such as `.yaml`.
+
+    Raises:
+        UnreadableFileError: As for `read_document`.
+    """
+    suffix = suffix.lower()
     try:
         if suffix == ".json":
-            return _Plainer(name).convert(_parse_json(text, name))
+            return to_plain(_parse_json(text, name), name)
         if suffix == ".toml":
-            return _Plainer(name).convert(_parse_toml(text, name))
+            return to_plain(_parse_toml(text, name), name)
         if suffix in (".yaml", ".yml"):
             from mlv.capture.yaml_document import parse_yaml
 
-            return _Plainer(name).convert(parse_yaml(text, name, max_depth=MAX_DEPTH))
+            return to_plain(parse_yaml(text, name, max_depth=MAX_DEPTH), name)
     except RecursionError as error:
         raise UnreadableFileError(f"{name}: nested deeper than {MAX_DEPTH} levels") from error
     raise UnreadableFileError(
@@ -62,9 +75,30 @@ def read_document(path: Path, name: str) -> Plain:
     )
 
 
+def to_plain(value: object, name: str) -> Plain:
+    """Return a parsed value with JSON values only.
+
+    Args:
+        value: Whatever a parser returned.
+        name: What messages call it.
+
+    Raises:
+        UnreadableFileError: It is too large, or nested too deeply.
+    """
+    return _Plainer(name).convert(value)
+
+
 def _parse_json(text: str, name: str) -> object:
+    def build(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        built = dict(pairs)
+        if len(built) < len(pairs):
+            names = [key for key, _ in pairs]
+            twice = next(key for key in names if names.count(key) > 1)
+            raise UnreadableFileError(f"{name}: duplicate key {twice!r}")
+        return built
+
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=build)
     except json.JSONDecodeError as error:
         refuse(name, error.msg, line=error.lineno, column=error.colno, cause=error)
     except ValueError as error:  # an integer of thousands of digits

@@ -1,65 +1,50 @@
-"""The machine that a command runs on, and what its environment holds that matters."""
+"""What around a command can change its results: variables, and files that lock versions."""
 
 from __future__ import annotations
 
-import csv
 import fnmatch
 import os
-import platform
-import shutil
-import subprocess
-import sys
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import msgspec
-
-from mlv.capture.liveness import read_boot_id
 from mlv.capture.redact import redact_text
-from mlv.core.environment import Gpu, Machine
 
-_VARIABLES = (
-    "PYTHONHASHSEED PYTHONOPTIMIZE PYTHONNOUSERSITE PYTHONUTF8 PYTHONMALLOC PL_GLOBAL_SEED "
-    "CUDA_* CUBLAS_* CUDNN_* NVIDIA_VISIBLE_DEVICES NVIDIA_TF32_OVERRIDE HIP_VISIBLE_DEVICES "
-    "ROCR_VISIBLE_DEVICES OMP_* MKL_* OPENBLAS_* BLIS_* VECLIB_* NUMEXPR_* NUMBA_* KMP_* NCCL_* "
-    "XLA_* JAX_* TF_* TORCH_* PYTORCH_* FLAGS_* WORLD_SIZE RANK LOCAL_RANK LANG LC_ALL TZ"
-).split()
+_NAMES = frozenset(
+    "PYTHONHASHSEED PYTHONOPTIMIZE PYTHONNOUSERSITE PYTHONUTF8 PYTHONMALLOC PYTHON_GIL "
+    "PL_GLOBAL_SEED PL_SEED_WORKERS TOKENIZERS_PARALLELISM KERAS_BACKEND HF_HUB_OFFLINE "
+    "HF_DATASETS_OFFLINE TRANSFORMERS_OFFLINE NVIDIA_VISIBLE_DEVICES NVIDIA_TF32_OVERRIDE "
+    "HIP_VISIBLE_DEVICES ROCR_VISIBLE_DEVICES GPU_DEVICE_ORDINAL ZE_AFFINITY_MASK GOTO_NUM_THREADS "
+    "VECLIB_MAXIMUM_THREADS LOKY_MAX_CPU_COUNT POLARS_MAX_THREADS RAYON_NUM_THREADS LD_PRELOAD "
+    "LD_LIBRARY_PATH WORLD_SIZE RANK LOCAL_RANK LOCAL_WORLD_SIZE LANG LC_ALL TZ".split()
+)
+_PATTERNS = re.compile(
+    r"(CUDA|CUBLAS|CUBLASLT|CUDNN|HSA|MIOPEN|ROCBLAS|HIPBLASLT|OMP|GOMP|KMP|MKL|DNNL|ONEDNN|OPENBLAS"
+    r"|BLIS|NUMEXPR|NUMBA|NPY|NCCL|RCCL|GLOO|XLA|JAX|TF|TORCH|PYTORCH|TORCHINDUCTOR|TORCHDYNAMO|ATEN"
+    r"|TRITON|FLAGS|ACCELERATE)_[A-Z0-9_]+"
+)
 _SECRET_MARKS = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "KEY", "CREDENTIAL")
+_CACHES = re.compile(r".*CACHE.*_(DIR|PATH|HOME)")
 
-_LOCK_FILES = (
-    "uv.lock pylock.toml pylock.*.toml poetry.lock pdm.lock Pipfile.lock requirements*.txt "
-    "environment.yml environment.yaml conda-lock.yml pixi.lock"
-).split()
-
-_GPU_FIELDS = ("name", "memory.total", "driver_version")
-_GPU_TIMEOUT_S = 10
-
-
-class _CachedGpus(msgspec.Struct, frozen=True, kw_only=True):
-    """The graphics processors, which do not change before the next boot."""
-
-    boot_id: str
-    gpus: tuple[Gpu, ...]
-
-
-def read_machine(cache_dir: Path | None = None) -> Machine:
-    """Return what this machine is.
-
-    Args:
-        cache_dir: Where the answer of the graphics driver is kept until the next boot;
-            None for nowhere.
-    """
-    system = os.uname()
-    return Machine(
-        os=_read_os_name(),
-        kernel=f"{system.sysname} {system.release}",
-        architecture=system.machine,
-        libc=_read_libc(),
-        cpu=_read_cpu_model(),
-        n_cores=os.cpu_count(),
-        memory_bytes=_read_memory_bytes(),
-        gpus=_read_gpus(cache_dir),
+_LOCK_FILES = re.compile(
+    "|".join(
+        fnmatch.translate(pattern)
+        for pattern in (
+            "uv.lock",
+            "pylock.toml",
+            "pylock.*.toml",
+            "poetry.lock",
+            "pdm.lock",
+            "Pipfile.lock",
+            "requirements*.txt",
+            "environment*.yml",
+            "environment*.yaml",
+            "conda-lock.yml",
+            "*.conda-lock.yml",
+            "pixi.lock",
+        )
     )
+)
 
 
 def read_variables(env: Mapping[str, str]) -> dict[str, str]:
@@ -67,108 +52,41 @@ def read_variables(env: Mapping[str, str]) -> dict[str, str]:
 
     Only names on a list are read, and of those none that could hold a secret.
     """
-    return {
-        name: redact_text(env[name])
-        for name in sorted(env)
-        if any(fnmatch.fnmatchcase(name, pattern) for pattern in _VARIABLES)
-        and not any(mark in name.upper() for mark in _SECRET_MARKS)
-    }
+    return {name: redact_text(env[name]) for name in sorted(env) if _matters(name)}
 
 
-def find_lock_files(root: Path) -> tuple[str, ...]:
-    """Return the names of the lock files in a directory, sorted."""
-    found = {path.name for pattern in _LOCK_FILES for path in root.glob(pattern) if path.is_file()}
-    return tuple(sorted(found))
+def find_lock_files(root: Path, directory: Path) -> tuple[Path, ...]:
+    """Return the lock files that a command may have been set up by, sorted.
+
+    Args:
+        root: Root of the worktree.
+        directory: Where the command runs; those in it, in the root and in between count.
+    """
+    return tuple(sorted(path for place in _places(root, directory) for path in _find_in(place)))
 
 
-def _read_os_name() -> str:
-    if sys.platform == "darwin":
-        return f"macOS {platform.mac_ver()[0]}"
-    text = _read_text(Path("/etc/os-release"))
-    for line in text.splitlines():
-        if line.startswith("PRETTY_NAME="):
-            return line.partition("=")[2].strip("\"'")
-    return os.uname().sysname
-
-
-def _read_libc() -> str | None:
-    try:
-        return os.confstr("CS_GNU_LIBC_VERSION")
-    except (ValueError, OSError):  # not the GNU C library
-        return None
-
-
-def _read_cpu_model() -> str | None:
-    if sys.platform == "darwin":
-        return _run("sysctl", "-n", "machdep.cpu.brand_string") or None
-    for line in _read_text(Path("/proc/cpuinfo")).splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() in ("model name", "Model", "cpu model"):
-            return value.strip()
-    return None
-
-
-def _read_memory_bytes() -> int | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
-        return None
-
-
-def _read_gpus(cache_dir: Path | None) -> tuple[Gpu, ...]:
-    if shutil.which("nvidia-smi") is None:
-        return ()
-    cache = None if cache_dir is None else cache_dir / "gpus.json"
-    boot_id = read_boot_id()
-    if cache is not None and boot_id:
-        try:
-            cached = msgspec.json.decode(cache.read_bytes(), type=_CachedGpus)
-        except (OSError, msgspec.MsgspecError):
-            cached = None
-        if cached is not None and cached.boot_id == boot_id:
-            return cached.gpus
-    gpus = _parse_gpus(
-        _run("nvidia-smi", f"--query-gpu={','.join(_GPU_FIELDS)}", "--format=csv,noheader,nounits")
-    )
-    if cache is not None and gpus:
-        try:
-            cache.parent.mkdir(parents=True, exist_ok=True)
-            cache.write_bytes(msgspec.json.encode(_CachedGpus(boot_id=boot_id, gpus=gpus)))
-        except OSError:  # asking again next time is only slow
-            return gpus
-    return gpus
-
-
-def _parse_gpus(text: str) -> tuple[Gpu, ...]:
-    rows = csv.DictReader(text.splitlines(), _GPU_FIELDS, skipinitialspace=True)
-    return tuple(
-        Gpu(
-            name=row["name"],
-            memory_mib=int(row["memory.total"]),
-            driver=row["driver_version"],
-        )
-        for row in rows
-        if (row["memory.total"] or "").isdecimal()
+def _matters(name: str) -> bool:
+    if name in _NAMES:
+        return True
+    return (
+        _PATTERNS.fullmatch(name) is not None
+        and not any(mark in name for mark in _SECRET_MARKS)
+        and not _CACHES.fullmatch(name)  # a place that differs, and changes nothing
     )
 
 
-def _run(*argv: str) -> str:
-    try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_GPU_TIMEOUT_S,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
-        return ""
-    return done.stdout.strip()
+def _places(root: Path, directory: Path) -> tuple[Path, ...]:
+    if not directory.is_relative_to(root):
+        return (root,)
+    below = [place for place in directory.parents if place.is_relative_to(root)]
+    return tuple(dict.fromkeys((directory, *below)))
 
 
-def _read_text(path: Path) -> str:
+def _find_in(place: Path) -> Iterator[Path]:
     try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
+        with os.scandir(place) as entries:
+            for entry in entries:
+                if _LOCK_FILES.match(entry.name) and entry.is_file():
+                    yield place / entry.name
+    except OSError:  # not for us to read
+        return

@@ -7,17 +7,17 @@ few milliseconds.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
+from mlv.capture.interpreter_cache import InterpreterCache, InterpreterFacts
 from mlv.capture.probe import MARK
 from mlv.capture.redact import redact_text
 from mlv.core.environment import Distribution, Interpreter
@@ -36,28 +36,13 @@ _DECIDING_VARIABLES = (
     "VIRTUAL_ENV",
     "CONDA_PREFIX",
     "PYENV_VERSION",
+    "ASDF_PYTHON_VERSION",
+    "MISE_PYTHON_VERSION",
     "PYENV_ROOT",
     "HOME",
 )
-_WATCHED_SUFFIXES = (".dist-info", ".egg-info", ".egg-link", ".pth")
-_RACY_NS = 2_000_000_000
-"""What changed this short a time ago may change again within the same tick."""
-
-
-class InterpreterFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """An interpreter on this machine.
-
-    Attributes:
-        executable: What it calls itself, `sys.executable`.
-        prefix: Where its packages are; its virtual environment when it has one.
-        base_prefix: Where it is installed.
-        interpreter: What a record says of it.
-    """
-
-    executable: str
-    prefix: str
-    base_prefix: str
-    interpreter: Interpreter
+_VERSION_FILES = (".python-version", ".tool-versions", "mise.toml", ".mise.toml")
+"""By these, pyenv, asdf and mise choose the Python that their shims start."""
 
 
 class _Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,13 +56,6 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
     base_prefix: str
     path: tuple[str, ...]
     distributions: tuple[Distribution, ...]
-
-
-class _Cached(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer, and the state of everything that it depends on."""
-
-    facts: InterpreterFacts
-    watched: dict[str, str]
 
 
 def find_interpreter(executable: Path, cwd: Path, env: Mapping[str, str]) -> Path | None:
@@ -126,11 +104,13 @@ def read_interpreter(
         env: Environment of the command, without the observer in it.
         cache_dir: Where answers are kept; None for nowhere.
     """
-    cache = None if cache_dir is None else cache_dir / f"python-{_key_of(python, cwd, env)}.json"
-    cached = None if cache is None else _load(cache)
-    if cached is not None:
-        return cached.facts
-    now_ns = time.time_ns()
+    cache = None
+    if cache_dir is not None:
+        cache = InterpreterCache(cache_dir, _question(python, cwd, env))
+    known = None if cache is None else cache.find()
+    if known is not None:
+        return known
+    asked_ns = time.time_ns()
     answer = _ask(python, cwd, env)
     if answer is None:
         return None
@@ -146,11 +126,7 @@ def read_interpreter(
         ),
     )
     if cache is not None:
-        watched = [*answer.path, *_switches(python, cwd, env), str(python.resolve())]
-        stamps = {path: _stamp(path) for path in watched}
-        if all(newest_ns < now_ns - _RACY_NS for _, newest_ns in stamps.values()):
-            watched_stamps = {path: stamp for path, (stamp, _) in stamps.items()}
-            _save(cache, _Cached(facts=facts, watched=watched_stamps))
+        cache.keep(facts, _watched(python, answer, cwd, env), asked_ns=asked_ns)
     return facts
 
 
@@ -178,66 +154,34 @@ def _redact(distribution: Distribution) -> Distribution:
     return msgspec.structs.replace(distribution, source=redact_text(distribution.source))
 
 
-def _key_of(python: Path, cwd: Path, env: Mapping[str, str]) -> str:
-    parts = [str(python), *(f"{name}={env.get(name)}" for name in _DECIDING_VARIABLES)]
-    if _is_shim(python):
+def _question(python: Path, cwd: Path, env: Mapping[str, str]) -> list[str]:
+    parts = [str(python), str(python.resolve())]
+    parts += [f"{name}={env.get(name)}" for name in _DECIDING_VARIABLES]
+    entries = env.get("PYTHONPATH", "").split(os.pathsep)
+    if _is_shim(python) or not all(entry.startswith("/") for entry in entries if entry):
         parts.append(str(cwd))
-    return _hash("\0".join(parts))
+    return parts
 
 
-def _switches(python: Path, cwd: Path, env: Mapping[str, str]) -> list[str]:
-    """Name the files by which pyenv chooses a version."""
-    if not _is_shim(python):
-        return []
-    root = env.get("PYENV_ROOT") or str(Path(env.get("HOME", "/")) / ".pyenv")
-    places = [directory / ".python-version" for directory in (cwd, *cwd.parents)]
-    return [str(place) for place in (*places, Path(root) / "version")]
+def _watched(python: Path, answer: _Answer, cwd: Path, env: Mapping[str, str]) -> Iterator[str]:
+    yield from answer.path
+    yield str(Path(answer.prefix) / "pyvenv.cfg")
+    yield str(python.resolve())
+    yield str(Path(answer.executable).resolve())
+    if _is_shim(python):
+        home = Path(env.get("HOME", "/"))
+        yield str(Path(env.get("PYENV_ROOT") or home / ".pyenv") / "version")
+        for directory in dict.fromkeys((cwd, *cwd.parents, home)):
+            yield from (str(directory / name) for name in _VERSION_FILES)
 
 
 def _is_shim(python: Path) -> bool:
+    """Tell whether a file is only called Python, and chooses one when it is started."""
+    resolved = python.resolve()
+    if not _PYTHON_NAME.fullmatch(resolved.name):
+        return True
     try:
-        with python.open("rb") as file:
+        with resolved.open("rb") as file:
             return file.read(2) == b"#!"
     except OSError:
         return False
-
-
-def _stamp(path: str) -> tuple[str, int]:
-    """Return a text that changes with what the probe reads there, and its newest time."""
-    try:
-        if not Path(path).is_dir():
-            modified_ns = Path(path).stat().st_mtime_ns
-            return str(modified_ns), modified_ns
-        with os.scandir(path) as entries:
-            found = sorted(
-                (entry.name, entry.stat().st_mtime_ns)
-                for entry in entries
-                if entry.name.endswith(_WATCHED_SUFFIXES)
-            )
-    except OSError:
-        return "", 0
-    return _hash(repr(found)), max((modified_ns for _, modified_ns in found), default=0)
-
-
-def _hash(text: str) -> str:
-    return hashlib.blake2b(text.encode(errors="surrogateescape"), digest_size=8).hexdigest()
-
-
-def _load(cache: Path) -> _Cached | None:
-    try:
-        cached = msgspec.json.decode(cache.read_bytes(), type=_Cached)
-    except (OSError, msgspec.MsgspecError):
-        return None
-    if any(_stamp(path)[0] != stamp for path, stamp in cached.watched.items()):
-        return None
-    return cached
-
-
-def _save(cache: Path, cached: _Cached) -> None:
-    temporary = cache.with_name(f"{cache.name}-{time.monotonic_ns()}")
-    try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(msgspec.json.encode(cached))
-        temporary.replace(cache)
-    except OSError:  # a cache that cannot be written is only slow
-        return

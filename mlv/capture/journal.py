@@ -13,41 +13,34 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import json
-import operator
 import os
 import sys
 import threading
 import time
 
-from mlv.capture.journal_file import (
-    FLOAT_POINT,
-    FORMAT,
-    INT_FLAG,
-    INT_POINT,
-    SERIES_DIRECTORY,
-    JournalFile,
-    frame,
-    key_payload,
-)
+from mlv.capture.journal_backlog import Backlog
+from mlv.capture.journal_events import encode_event
+from mlv.capture.journal_file import FLOAT_POINT, SERIES_DIRECTORY, JournalFile
+from mlv.capture.journal_numbers import LEAST_INT, MOST_INT, pack_point, whole_step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
-_FLUSH_INTERVAL_S = 0.25
+_FLUSH_INTERVAL_S = 0.1
+_FLUSH_INTERVAL_NS = 100_000_000
 _SYNC_INTERVAL_S = 5.0
 _FLUSH_BYTES = 64 * 1024
-_MAX_BACKLOG_BYTES = 64 * 1024 * 1024
-"""What a writer keeps in memory while the disk is full; what comes after is lost."""
+
+_pack_float = FLOAT_POINT.pack
 
 
 class JournalWriter:
     """Writes the journal of one process; may be used from several threads and after a fork.
 
     Attributes:
-        problems: How many values could not be logged, or were lost to a failing disk.
+        problems: How many values could not be logged.
 
     Args:
         live: Directory of the run.
@@ -55,15 +48,17 @@ class JournalWriter:
 
     def __init__(self, live: str) -> None:
         self.problems = 0
-        self._directory = os.path.join(live, SERIES_DIRECTORY)
+        directory = os.path.join(live, SERIES_DIRECTORY)
+        self._backlog = Backlog(lambda: JournalFile(directory))
         # Re-entrant, because a signal handler may log while the main thread logs.
         self._lock = threading.RLock()
-        self._ids: dict[str, int] = {}
+        self._busy = False
+        self._postponed: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self._next_step = 0
-        self._points = bytearray()
-        self._frames = bytearray()
-        self._file: JournalFile | None = None
+        self._flushed_ns = 0
         self._thread: threading.Thread | None = None
+        self._syncing: threading.Thread | None = None
+        self._told = 1
         self._pid = 0
         self._stop = threading.Event()
         _writers.append(self)
@@ -78,26 +73,16 @@ class JournalWriter:
         """
         now = time.time_ns()
         with self._lock:
-            try:
-                step = self._next_step if step is None else operator.index(step)
-                self._next_step = step + 1
-            except TypeError as error:
-                self._note_problem(f"step {step!r} is not a whole number: {error}")
+            if self._busy:
+                self._postpone(self._log, dict(values), step, now)
                 return
-            for name, value in values.items():
-                try:
-                    series = self._ids.get(name) or self._add_series(name)
-                    if type(value) is float:
-                        self._points += FLOAT_POINT.pack(series, step, now, value)
-                    else:
-                        self._points += _pack(series, step, now, value)
-                except Exception as error:  # noqa: BLE001
-                    # Anything at all may be passed, and none of it may stop the training.
-                    self._note_problem(f"metric {name!r} at step {step}: {error}")
-            if len(self._points) >= _FLUSH_BYTES:
-                self._flush()
-            if self._thread is None:
-                self._start_thread()
+            self._busy = True
+            try:
+                self._log(values, step, now)
+                if self._postponed:
+                    self._catch_up()
+            finally:
+                self._busy = False
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Add params; a nested one with the same name replaces the earlier one."""
@@ -123,79 +108,113 @@ class JournalWriter:
         """Declare a file or directory as an output of the run."""
         self._add_event("artifact", os.path.abspath(path))
 
+    def rewind(self, step: int) -> None:
+        """Go back to `step`: what was logged so far of it and of later steps is hidden."""
+        try:
+            whole = whole_step(step)
+        except Exception as error:  # noqa: BLE001
+            self._do(self._note_problem, f"cannot go back to step {step!r}: {error}")
+            return
+        self._add_event("rewind", {"step": whole})
+        self._next_step = whole
+
+    def resume(self, run: str, step: int | None = None) -> None:
+        """Go on from an earlier run, of which the points before `step` count.
+
+        Args:
+            run: Reference of the run.
+            step: None for the first step that this run logs, series by series.
+        """
+        self._add_event("resume", {"run": run, "step": step})
+        if step is not None:
+            self._next_step = step
+
     def flush(self) -> None:
         """Write what was logged so far."""
-        with self._lock:
-            self._flush()
+        self._do(self._flush)
 
     def close(self) -> None:
         """Write what was logged, durably; logging again opens the journal again."""
-        self._stop_thread()
+        self._stop_threads()
         with self._lock:
-            if self.problems > 1:
-                self._addframe(b"E" + _encode_event("problem", f"{self.problems} not logged"))
-            self._flush()
-            file, self._file = self._file, None
+            if self.problems > self._told:
+                self._told = self.problems
+                self._do(self._add, "problem", f"{self.problems} values in all were not logged")
+            self._do(self._flush)
+            file, self._backlog.file = self._backlog.file, None
         if file is not None:
             file.sync()
             file.close()
 
-    def _add_series(self, name: object) -> int:
-        text = name if isinstance(name, str) else str(name)
-        series = self._ids.get(text)
-        if series is None:
-            series = len(self._ids) + 1
-            self._addframe(key_payload(series, text))
-            self._ids[text] = series
-        return series
+    def _do(self, action: Callable[..., None], *arguments: Any) -> None:
+        """Do something to the backlog, at once or after what a signal has interrupted."""
+        with self._lock:
+            if self._busy:
+                self._postpone(action, *arguments)
+                return
+            self._busy = True
+            try:
+                action(*arguments)
+                self._catch_up()
+            finally:
+                self._busy = False
+
+    def _postpone(self, action: Callable[..., None], *arguments: Any) -> None:
+        self._postponed.append((action, arguments))
+
+    def _catch_up(self) -> None:
+        while self._postponed:
+            action, arguments = self._postponed.pop(0)
+            action(*arguments)
+
+    def _log(self, values: Mapping[str, Any], step: int | None, now: int) -> None:
+        if step is None:
+            step = self._next_step
+        if type(step) is not int or not LEAST_INT <= step <= MOST_INT:
+            try:
+                step = whole_step(step)
+            except Exception as error:  # noqa: BLE001
+                self._note_problem(f"step {step!r}: {error}")
+                return
+        self._next_step = step + 1
+        points, ids = self._backlog.points, self._backlog.ids
+        for name, value in values.items():
+            try:
+                series = ids.get(name) or self._backlog.add_series(name)
+                if type(value) is float:
+                    points += _pack_float(series, step, now, value)
+                else:
+                    points += pack_point(series, step, now, value)
+            except Exception as error:  # noqa: BLE001
+                # Anything at all may be passed, and none of it may stop the training.
+                self._note_problem(f"metric {name!r} at step {step}: {error}")
+        # After a pause at once: nobody knows how long the next one is.
+        if len(points) >= _FLUSH_BYTES or now - self._flushed_ns >= _FLUSH_INTERVAL_NS:
+            self._flush()
+        if self._thread is None:
+            self._start_thread()
 
     def _add_event(self, kind: str, data: object) -> None:
-        with self._lock:
-            try:
-                self._addframe(b"E" + _encode_event(kind, data))
-            except Exception as error:  # noqa: BLE001
-                # Whatever the conversion of a user's object raises stays here.
-                self._note_problem(f"{kind}: {error}")
-            self._flush()
+        self._do(self._add, kind, data)
 
-    def _addframe(self, payload: bytes) -> None:
-        self._seal_points()
-        self._frames += frame(payload)
-
-    def _seal_points(self) -> None:
-        if self._points:
-            payload, self._points = b"P" + self._points, bytearray()
-            self._frames += frame(payload)
+    def _add(self, kind: str, data: object) -> None:
+        try:
+            self._backlog.add_event(encode_event(kind, data))
+        except Exception as error:  # noqa: BLE001
+            # Whatever the conversion of a user's object raises stays here.
+            self._note_problem(f"{kind}: {error}")
+        self._flush()
 
     def _flush(self) -> None:
-        self._seal_points()
-        if not self._frames:
-            return
-        try:
-            if self._file is None or not self._file.is_ours():
-                self._file = JournalFile(self._directory)
-                self._frames[:0] = self._preamble()
-            self._file.write(self._frames)
-        except OSError as error:
-            self._note_problem(f"cannot write: {error.strerror}")
-            if len(self._frames) > _MAX_BACKLOG_BYTES:
-                # The last frame may be torn, so what comes next needs another file.
-                self._frames = bytearray()
-                self._file = None
-
-    def _preamble(self) -> bytes:
-        head = {"format": FORMAT, "pid": os.getpid(), "time_ns": time.time_ns()}
-        payloads = [b"H" + json.dumps(head).encode()]
-        payloads += [key_payload(series, name) for name, series in self._ids.items()]
-        return b"".join(map(frame, payloads))
+        self._backlog.write()
+        self._flushed_ns = time.time_ns()
 
     def _note_problem(self, problem: str) -> None:
         self.problems += 1
         if self.problems > 1:
             return
-        self._addframe(b"E" + _encode_event("problem", f"not logged: {problem}"))
-        # Not through `warnings`: under `-W error` that would stop the training.
-        # The training goes on, with or without a terminal, whatever stands in for one.
+        self._backlog.add_event(encode_event("problem", f"not logged: {problem}"))
+        # As in the backlog: no warning may stop the training, whatever stands in for stderr.
         with contextlib.suppress(Exception):
             sys.stderr.write(f"mlv: not logged: {problem}\n")
 
@@ -216,36 +235,46 @@ class JournalWriter:
     def _run(self, stop: threading.Event) -> None:
         synced_at = time.monotonic()
         while not stop.wait(_FLUSH_INTERVAL_S):
-            with self._lock:
-                self._flush()
-                file = self._file
-            if file is not None and time.monotonic() - synced_at >= _SYNC_INTERVAL_S:
-                file.sync()
+            self.flush()
+            if time.monotonic() - synced_at >= _SYNC_INTERVAL_S:
                 synced_at = time.monotonic()
+                self._sync_aside()
 
-    def _stop_thread(self) -> None:
+    def _sync_aside(self) -> None:
+        """Sync in a thread of its own: a slow disk must not hold up the writing."""
+        file = self._backlog.file
+        if file is None or (self._syncing is not None and self._syncing.is_alive()):
+            return
+        thread = threading.Thread(target=file.sync, name="mlv-journal-sync", daemon=True)
+        with contextlib.suppress(RuntimeError):
+            thread.start()
+            self._syncing = thread
+
+    def _stop_threads(self) -> None:
         thread, self._thread = self._thread, None
+        syncing, self._syncing = self._syncing, None
         self._stop.set()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout=1.0)
+        for each in (thread, syncing):
+            if each is not None and each is not threading.current_thread():
+                each.join(timeout=1.0)
 
     def _before_fork(self) -> None:
         # A process with a second thread is warned of forking since Python 3.12.
-        self._stop_thread()
+        self._stop_threads()
         self._lock.acquire()
-        self._flush()
+        self._do(self._flush)
 
     def _after_fork_in_parent(self) -> None:
         self._lock.release()
 
     def _after_fork_in_child(self) -> None:
         self._lock = threading.RLock()
+        self._busy = False
+        self._postponed = []
         self._thread = None
-        self._points = bytearray()
-        self._frames = bytearray()
-        file, self._file = self._file, None
-        if file is not None:
-            file.close()
+        self._syncing = None
+        self._flushed_ns = 0
+        self._backlog.forget()
 
 
 _writers: list[JournalWriter] = []
@@ -278,28 +307,3 @@ def _flush_when_multiprocessing_ends(writer: JournalWriter) -> None:
     util: Any = sys.modules.get("multiprocessing.util")
     if util is not None:
         util.Finalize(None, writer.flush, exitpriority=0)
-
-
-def _encode_event(kind: str, data: object) -> bytes:
-    event = {"kind": kind, "time_ns": time.time_ns(), "data": data}
-    return json.dumps(event, default=_plain, skipkeys=True).encode()
-
-
-def _pack(series: int, step: int, time_ns: int, value: Any) -> bytes:
-    if hasattr(value, "item"):  # a scalar of NumPy, torch, JAX or TensorFlow
-        value = value.item()
-    if isinstance(value, int) and -(1 << 63) <= value < 1 << 63:
-        return INT_POINT.pack(series | INT_FLAG, step, time_ns, value)
-    if isinstance(value, (str, bytes)):
-        message = f"{value!r} is not a number"
-        raise TypeError(message)
-    return FLOAT_POINT.pack(series, step, time_ns, float(value))
-
-
-def _plain(value: Any) -> object:
-    """Return what JSON can hold in place of an object that it cannot."""
-    if hasattr(value, "tolist"):  # NumPy and torch
-        return value.tolist()
-    if isinstance(value, (set, frozenset)):
-        return sorted(value, key=str)
-    return vars(value) if hasattr(value, "__dict__") and not callable(value) else str(value)

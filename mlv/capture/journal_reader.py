@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
-import json
-import struct
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from mlv.capture.journal_file import FLOAT_POINT, FRAME, INT_FLAG, KEY, SERIES_DIRECTORY
+from mlv.capture.journal_file import SERIES_DIRECTORY
+from mlv.capture.journal_frames import Event, FileContent
+from mlv.capture.journal_points import merge_points
+from mlv.capture.points import Points
 from mlv.core.scalars import scalar_of
 
-_VALUE_AS_INTEGER = struct.Struct("<q")
-_VALUE_AS_FLOAT = struct.Struct("<d")
 
-
-class Points(msgspec.Struct, frozen=True, kw_only=True):
-    """A metric over steps, in the order in which it was logged.
+class Resumption(msgspec.Struct, frozen=True, kw_only=True):
+    """A run goes on from an earlier one.
 
     Attributes:
-        steps: Shape `(n,)`.
-        values: Shape `(n,)`; whole numbers stay whole.
-        times_s: Shape `(n,)`, seconds; shape `(0,)` where no times are known.
+        run: Reference of the earlier run.
+        step: Its points before this step count; None for the first step that this run
+            logged, series by series.
     """
 
-    steps: list[int]
-    values: list[float]
-    times_s: list[float] = []
+    run: str
+    step: int | None
+
+
+class Nested(msgspec.Struct, frozen=True, kw_only=True):
+    """A run inside another, as its own journal describes it.
+
+    Attributes:
+        name: None where the script gave none.
+        parent: Id of the run in which it was started, which may be nested itself.
+        begun_ns: When it began, nanoseconds since 1970.
+        ended_ns: When it ended; None while it goes on, or when nobody said so.
+        failed: Whether it ended by an exception.
+        signal: Number of the signal that ended it.
+    """
+
+    name: str | None
+    parent: str | None = None
+    begun_ns: int
+    ended_ns: int | None = None
+    failed: bool = False
+    signal: int | None = None
 
 
 class Journal(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,156 +53,157 @@ class Journal(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         series: Points by name, of all processes together.
+        hidden: Points that the run went back behind, by name of the series.
         params: Nested, JSON values only, later ones over earlier ones.
         summary: Metrics without steps.
         artifacts: Absolute paths of files declared as outputs.
         tags, name, note: What the script said of the run; None where it did not.
+        resumption: What the run goes on from.
+        nested: Present in the journal of a run inside another.
         problems: What could not be logged, or not be read back.
     """
 
     series: dict[str, Points] = {}
+    hidden: dict[str, Points] = {}
     params: dict[str, Any] = {}
     summary: dict[str, float] = {}
     artifacts: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     name: str | None = None
     note: str | None = None
+    resumption: Resumption | None = None
+    nested: Nested | None = None
     problems: tuple[str, ...] = ()
 
 
-class _Column:
-    """Points of one series in one file."""
-
-    def __init__(self) -> None:
-        self.steps: list[int] = []
-        self.times_ns: list[int] = []
-        self.values: list[float] = []
-
-
-class _FileContent:
-    """What one process wrote."""
-
-    def __init__(self) -> None:
-        self.names: dict[int, str] = {}
-        self.columns: dict[int, _Column] = {}
-        self.events: list[dict[str, Any]] = []
-
-
-def read_journal(live: Path, *, since_ns: int = 0) -> Journal:
+def read_journal(live: Path) -> Journal:
     """Return what has been logged so far; nothing when nothing was.
 
     A file that ends in the middle of a frame is read up to there.
 
     Args:
         live: Directory of the run.
-        since_ns: Moment that times are counted from, nanoseconds since 1970.
     """
-    contents: list[_FileContent] = []
-    problems: list[str] = []
-    for path in sorted((live / SERIES_DIRECTORY).glob("*.wal")):
-        content = _FileContent()
-        data = path.read_bytes()
-        end = 0
-        for payload in _read_frames(data):
-            end += FRAME.size + len(payload)
-            _add_payload(content, payload)
-        if end != len(data):
-            problems.append(f"the last {len(data) - end} bytes logged in {path.name} are damaged")
-        contents.append(content)
-    events = [event for content in contents for event in content.events]
-    events.sort(key=lambda event: int(event["time_ns"]))
-    return _fold_events(events, _merge_series(contents, since_ns), problems)
-
-
-def _read_frames(data: bytes) -> Iterator[bytes]:
-    position = 0
-    while position + FRAME.size < len(data):
-        length, checksum = FRAME.unpack_from(data, position)
-        start = position + FRAME.size
-        payload = data[start : start + length]
-        if not length or len(payload) < length or zlib.crc32(payload) != checksum:
-            return
-        yield payload
-        position = start + length
-
-
-def _add_payload(content: _FileContent, payload: bytes) -> None:
-    kind, body = payload[:1], payload[1:]
-    if kind == b"P":
-        _add_points(content, body)
-    elif kind == b"K":
-        content.names[KEY.unpack_from(body)[0]] = body[KEY.size :].decode()
-    elif kind == b"E":
-        content.events.append(json.loads(body))
-
-
-def _add_points(content: _FileContent, body: bytes) -> None:
-    for series, step, time_ns, value in FLOAT_POINT.iter_unpack(body):
-        number: float = value
-        if series & INT_FLAG:
-            # The same eight bytes, read as what they are.
-            (number,) = _VALUE_AS_INTEGER.unpack(_VALUE_AS_FLOAT.pack(value))
-        column = content.columns.get(series & ~INT_FLAG)
-        if column is None:
-            column = content.columns[series & ~INT_FLAG] = _Column()
-        column.steps.append(step)
-        column.times_ns.append(time_ns)
-        column.values.append(number)
-
-
-def _merge_series(contents: list[_FileContent], since_ns: int) -> dict[str, Points]:
-    parts: dict[str, list[_Column]] = {}
-    for content in contents:
-        for series, column in content.columns.items():
-            parts.setdefault(content.names[series], []).append(column)
-    return {name: _merge_columns(columns, since_ns) for name, columns in parts.items()}
-
-
-def _merge_columns(columns: list[_Column], since_ns: int) -> Points:
-    if len(columns) == 1:
-        (only,) = columns
-        rows = list(zip(only.times_ns, only.steps, only.values, strict=True))
-    else:
-        rows = [
-            row
-            for column in columns
-            for row in zip(column.times_ns, column.steps, column.values, strict=True)
-        ]
-        rows.sort(key=lambda row: row[0])
-    return Points(
-        steps=[step for _, step, _ in rows],
-        values=[value for _, _, value in rows],
-        times_s=[(time_ns - since_ns) / 1e9 for time_ns, _, _ in rows],
+    contents, problems = _read_files(live)
+    merged = merge_points(contents)
+    folded = _fold(contents)
+    return msgspec.structs.replace(
+        folded,
+        series=merged.series,
+        hidden=merged.hidden,
+        problems=(*folded.problems, *problems),
     )
 
 
-def _fold_events(
-    events: list[dict[str, Any]], series: dict[str, Points], problems: list[str]
-) -> Journal:
+def read_journal_events(live: Path) -> Journal:
+    """Return the same as `read_journal`, but without points."""
+    contents, problems = _read_files(live)
+    folded = _fold(contents)
+    return msgspec.structs.replace(folded, problems=(*folded.problems, *problems))
+
+
+def find_journals(live: Path) -> list[Path]:
+    """Return the files of a run's journal, one for each process that logged."""
+    return sorted((live / SERIES_DIRECTORY).glob("*.wal"))
+
+
+def _read_files(live: Path) -> tuple[list[FileContent], list[str]]:
+    contents: list[FileContent] = []
+    problems: list[str] = []
+    for path in find_journals(live):
+        content = FileContent()
+        data = path.read_bytes()
+        content.read(data)
+        problems += _find_faults(path.name, content, len(data))
+        contents.append(content)
+    return contents, problems
+
+
+def _fold(contents: Iterable[FileContent]) -> Journal:
+    events = [event for content in contents for _, event in content.events]
+    return fold_events(sorted(events, key=lambda event: int(event["time_ns"])))
+
+
+def _find_faults(name: str, content: FileContent, size_bytes: int) -> list[str]:
+    if content.foreign:
+        return [f"{name} was logged by another version of mlv, and is not read"]
+    if not size_bytes:
+        return [f"the disk took nothing of what was logged in {name}"]
+    problems = []
+    if content.end != size_bytes:
+        problems.append(f"the last {size_bytes - content.end} bytes logged in {name} are damaged")
+    n_points, n_events = content.lost
+    if n_points or n_events:
+        problems.append(
+            f"the disk did not take {n_points} points and {n_events} other entries of {name}"
+        )
+    return problems
+
+
+def fold_events(events: Iterable[Event]) -> Journal:
+    """Return what events, oldest first, amount to; the journal has no series."""
     params: dict[str, Any] = {}
     summary: dict[str, float] = {}
     lists: dict[str, list[str]] = {"tags": [], "artifact": [], "problem": []}
     texts: dict[str, str] = {}
+    dropped: list[str] = []
+    others: dict[str, Event] = {}
     for event in events:
         kind, data = event["kind"], event["data"]
         if kind == "params":
             _merge_params(params, _finite(data))
         elif kind == "summary":
-            summary |= {name: value for name, value in data.items() if _is_number(value)}
+            dropped += _add_summary(summary, data)
         elif kind in ("name", "note"):
             texts[kind] = str(data)
         elif kind in lists:
             lists[kind] += data if isinstance(data, list) else [data]
+        else:
+            others[kind] = event
     return Journal(
-        series=series,
         params=params,
         summary=summary,
         artifacts=tuple(dict.fromkeys(lists["artifact"])),
         tags=tuple(dict.fromkeys(lists["tags"])),
         name=texts.get("name"),
         note=texts.get("note"),
-        problems=(*lists["problem"], *problems),
+        resumption=_resumption(others),
+        nested=_nested(others),
+        problems=(*lists["problem"], *dict.fromkeys(dropped)),
     )
+
+
+def _resumption(events: dict[str, Event]) -> Resumption | None:
+    if "resume" not in events:
+        return None
+    data = events["resume"]["data"]
+    return Resumption(run=data["run"], step=data["step"])
+
+
+def _nested(events: dict[str, Event]) -> Nested | None:
+    if "begin" not in events:
+        return None
+    begin = events["begin"]["data"]
+    end = events["end"]["data"] if "end" in events else {}
+    return Nested(
+        name=begin.get("name"),
+        parent=begin.get("parent"),
+        begun_ns=begin["time_ns"],
+        ended_ns=end.get("time_ns"),
+        failed=bool(end.get("failed")),
+        signal=end.get("signal"),
+    )
+
+
+def _add_summary(summary: dict[str, float], values: dict[str, Any]) -> list[str]:
+    """Add the numbers; return what is to be said of the rest."""
+    problems = []
+    for name, value in values.items():
+        if isinstance(value, int | float):
+            summary[name] = int(value) if isinstance(value, bool) else value
+        else:
+            problems.append(f"summary {name!r} is no number, so it is not kept")
+    return problems
 
 
 def _merge_params(target: dict[str, Any], source: dict[str, Any]) -> None:
@@ -204,7 +221,3 @@ def _finite(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     if isinstance(value, dict):
         return {name: _finite(inner) for name, inner in value.items()}
     return [_finite(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

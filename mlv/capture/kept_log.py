@@ -66,11 +66,10 @@ class LogWriter:
             self._room -= written
             view = view[written:]
 
-    def close(self) -> KeptLog:
-        """Put the log together and return it."""
-        self._close_file()
-        log = finish_log(self._path, self._limit)
-        return msgspec.structs.replace(log, omitted_bytes=log.omitted_bytes + self.n_lost)
+    def close(self) -> None:
+        """Close the file; `finish_log` puts it together with its segments."""
+        if self._fd != -1:
+            self._close_file()
 
     def _begin_segment(self) -> None:
         self._close_file()

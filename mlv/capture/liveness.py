@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 
 import msgspec
@@ -46,14 +47,28 @@ def process_identity(pid: int | None = None) -> ProcessIdentity:
 
 
 def is_alive(identity: ProcessIdentity) -> bool | None:
-    """Tell whether a process still runs; None when that cannot be known from here."""
-    if identity.host != os.uname().nodename:
+    """Tell whether a process still runs; None when that cannot be known from here.
+
+    It cannot for a process of another host, of another container, or of another boot: a
+    host that was booted since has the name that it had, but others may have it as well.
+    """
+    if identity.boot_id != read_boot_id() or identity.namespace != _namespace():
         return None
-    if identity.boot_id != read_boot_id():
-        return False
-    if identity.namespace != _namespace():
-        return None
-    return _find_start(identity.pid) == identity.started
+    if _is_running(identity):
+        return True
+    # A host may have been renamed, and copies of a virtual machine share the boot.
+    return False if identity.host == os.uname().nodename else None
+
+
+def was_booted_since(identity: ProcessIdentity) -> bool:
+    """Tell whether a host of our name runs another boot than that of the process."""
+    return identity.host == os.uname().nodename and identity.boot_id != read_boot_id()
+
+
+def uptime_s() -> float:
+    """Return for how long this host has been up, sleep included."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)
 
 
 def save_command(live: Path, pid: int) -> None:
@@ -78,12 +93,19 @@ def read_boot_id() -> str:
         return ""
 
 
+def _is_running(identity: ProcessIdentity) -> bool:
+    started = _find_start(identity.pid)
+    if started is None and _is_hidden(identity.pid):
+        return True  # whose it is cannot be seen; rather a run too many than one sealed alive
+    return started is not None and started == identity.started
+
+
 def _find_start(pid: int) -> str | None:
     """Return when a process started; None when it has ended, reaped or not."""
     if Path("/proc/self/stat").exists():
         try:
             text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-        except (FileNotFoundError, ProcessLookupError):
+        except OSError:
             return None
         # The name of the program, in parentheses, may hold anything, parentheses too.
         state, *fields = text[text.rindex(")") + 1 :].split()
@@ -95,8 +117,19 @@ def _find_start(pid: int) -> str | None:
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
         return str(process.create_time())
-    except psutil.NoSuchProcess:
+    except (psutil.Error, OSError):
         return None
+
+
+def _is_hidden(pid: int) -> bool:
+    """Tell whether another user's process is there that the system does not show us."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return not Path(f"/proc/{pid}").exists()
+    except (ProcessLookupError, OverflowError):
+        return False
+    return False
 
 
 def _namespace() -> str:

@@ -18,7 +18,8 @@ import msgspec
 
 from mlv.capture.document_text import read_text, refuse
 from mlv.capture.documents import Plain, read_document
-from mlv.capture.journal_reader import Points
+from mlv.capture.points import Points
+from mlv.capture.table_file import LargeTable, find_large_table
 from mlv.errors import UnreadableFileError
 
 _STEP_COLUMNS = ("step", "global_step", "steps", "iteration", "iter", "epoch", "epochs")
@@ -56,8 +57,11 @@ def read_metrics_file(path: Path, name: str) -> FileMetrics:
     """
     suffix = path.suffix.lower()
     if suffix in (".csv", ".tsv"):
-        rows = _read_table(read_text(path, name), name, "\t" if suffix == ".tsv" else ",")
-        return _from_rows(rows, name)
+        delimiter = "\t" if suffix == ".tsv" else ","
+        table = find_large_table(path, name, delimiter)
+        if table is not None:
+            return _from_table(table, name)
+        return _from_rows(_read_table(read_text(path, name), name, delimiter), name)
     if suffix in (".jsonl", ".ndjson"):
         return _from_rows(_read_json_lines(read_text(path, name), name), name)
     document = read_document(path, name)
@@ -153,6 +157,29 @@ def _from_rows(rows: Iterable[_Row], name: str) -> FileMetrics:
         if title not in texts
     }
     values = {title: points.values[-1] for title, points in series.items()}
+    return FileMetrics(values=values, series=series)
+
+
+def _from_table(table: LargeTable, name: str) -> FileMetrics:
+    import numpy as np
+
+    columns = {title: column for title, column in table.columns.items() if len(column.rows)}
+    step_title = _find_step_column(columns.keys() | table.texts)
+    steps = np.arange(table.n_rows)
+    if step_title is not None and step_title in columns:
+        column = columns.pop(step_title)
+        whole = column.numbers == np.trunc(column.numbers)
+        whole &= np.isfinite(column.numbers)
+        if not whole.all():
+            wrong = int(np.argmin(whole))
+            line = int(column.rows[wrong]) + 2
+            _step_of(float(column.numbers[wrong]), step_title, name, line)
+        steps[column.rows] = column.numbers.astype(np.int64)
+    series = {
+        title: Points(steps=steps[column.rows], values=column.numbers)
+        for title, column in columns.items()
+    }
+    values = {title: column.numbers[-1].item() for title, column in columns.items()}
     return FileMetrics(values=values, series=series)
 
 

@@ -6,23 +6,46 @@ ordered by the monotonic clock that the processes of a machine share.
 
 A file is an input when it was read before the run wrote it, and an output when the run
 wrote it, renamed something onto it, or linked it into place. What native code opens on
-its own is not seen, and an open for writing that failed counts as a write.
+its own is not seen but by `mlv.capture.strace`, and an open for writing that failed counts
+as a write.
 
 A file that is reached through a link is named by where it really lies in the worktree;
-one that a link leads out of the worktree, by the name under which it was opened.
+one that a link leads out of the worktree, by the name under which it was opened. A file
+outside is named by where it really lies.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TypeVar
 
-import msgspec
-
+from mlv.capture.observations import (
+    UNKNOWN_SIGNATURE,
+    FileSignature,
+    Observations,
+    ObservedProcess,
+    ObservedWrite,
+)
+from mlv.capture.observed_lines import Line, read_lines
 from mlv.capture.redact import redact_argv
-from mlv.core.paths import RepoPath, unescape_name
+from mlv.capture.story import Story
+from mlv.capture.strace import TRACES
+from mlv.core.paths import unescape_name
+
+__all__ = [
+    "RUN_DIR_VARIABLE",
+    "RUN_ROOT_VARIABLE",
+    "UNKNOWN_SIGNATURE",
+    "FileSignature",
+    "Observations",
+    "ObservedProcess",
+    "ObservedWrite",
+    "observer_environment",
+    "read_observations",
+]
 
 RUN_DIR_VARIABLE = "MLV_RUN_DIR"
 """Names, to every process of a run, the directory of that run."""
@@ -30,89 +53,12 @@ RUN_DIR_VARIABLE = "MLV_RUN_DIR"
 RUN_ROOT_VARIABLE = "MLV_RUN_ROOT"
 """Names the root of the worktree of that run."""
 
+ValueT = TypeVar("ValueT")
+
 _SWITCH = "MLV_RUN_OBSERVE"
 _OBSERVER = Path(__file__).parent / "observer"
 _OBSERVED = "observed"
-
-
-class FileSignature(msgspec.Struct, frozen=True, kw_only=True):
-    """What `stat` said of a file; another signature means that it may have changed."""
-
-    dev: int
-    ino: int
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-
-
-class ObservedWrite(msgspec.Struct, frozen=True, kw_only=True):
-    """How a file became an output.
-
-    Attributes:
-        existed: Something had this name before the run's first write to it.
-        directory: A whole directory was renamed to this name, and what it holds was
-            written out of sight.
-    """
-
-    existed: bool = False
-    directory: bool = False
-
-
-class ObservedProcess(msgspec.Struct, frozen=True, kw_only=True):
-    """A Python process of the run.
-
-    Attributes:
-        pid: Its process id.
-        parent_pid: That of its parent.
-        executable: `sys.executable`.
-        version: Of Python, such as `3.12.1`.
-        prefix: `sys.prefix`, that of its virtual environment.
-        base_prefix: `sys.base_prefix`, that of the installation.
-        argv: Its command line, redacted.
-    """
-
-    pid: int
-    parent_pid: int
-    executable: str
-    version: str
-    prefix: str
-    base_prefix: str
-    argv: tuple[str, ...]
-
-
-class Observations(msgspec.Struct, frozen=True, kw_only=True):
-    """All that was seen in a run, in the order in which it happened.
-
-    Attributes:
-        reads: Files read before the run wrote them, as they were at the first read.
-        writes: Files that the run wrote and did not delete or rename away again.
-        processes: The Python processes, forks left out.
-        n_damaged_lines: Lines that could not be read back; one a killed process at most.
-    """
-
-    reads: dict[RepoPath, FileSignature]
-    writes: dict[RepoPath, ObservedWrite]
-    processes: tuple[ObservedProcess, ...]
-    n_damaged_lines: int = 0
-
-
-class _Line(msgspec.Struct, frozen=True):
-    """One line of a process; its short names are the hook's."""
-
-    t: int
-    k: Literal["p", "r", "w", "mv", "rm"]
-    p: str | None = None
-    q: str | None = None
-    s: tuple[int, int, int, int, int] | None = None
-    x: bool = False
-    d: bool = False
-    pid: int = 0
-    ppid: int = 0
-    exe: str = ""
-    version: str = ""
-    prefix: str = ""
-    base_prefix: str = ""
-    argv: tuple[str, ...] = ()
+_BEGAN = "began"
 
 
 def observer_environment(
@@ -120,7 +66,8 @@ def observer_environment(
 ) -> dict[str, str]:
     """Return the variables that tell every process of a run to which run it belongs.
 
-    Also creates the directory in `live` that the processes write into.
+    Python processes can also import `mlv` with them, whether or not it is installed for
+    them. Creates the directory in `live` that the processes write into.
 
     Args:
         live: Directory of the run.
@@ -128,95 +75,89 @@ def observer_environment(
         base: Environment that the command would get otherwise.
         observe: Whether Python processes also note which files they open.
     """
-    (live / _OBSERVED).mkdir(parents=True, exist_ok=True)
-    variables = {
+    observed = live / _OBSERVED
+    observed.mkdir(parents=True, exist_ok=True)
+    if not (observed / _BEGAN).exists():
+        # Files are compared with its time of change, which is of the same clock as theirs.
+        (observed / _BEGAN).write_bytes(os.fsencode(root.absolute()))
+    own = base.get("PYTHONPATH", "")
+    return {
         RUN_DIR_VARIABLE: str(live.absolute()),
         RUN_ROOT_VARIABLE: str(root.absolute()),
         _SWITCH: "1" if observe else "0",
-    }
-    if observe:
-        own = base.get("PYTHONPATH", "")
         # An empty entry would mean the current directory.
-        variables["PYTHONPATH"] = f"{_OBSERVER}{os.pathsep}{own}" if own else str(_OBSERVER)
-    return variables
+        "PYTHONPATH": f"{_OBSERVER}{os.pathsep}{own}" if own else str(_OBSERVER),
+    }
 
 
 def read_observations(live: Path) -> Observations:
-    """Return what the processes of a run have written so far; nothing when none did."""
-    lines: list[_Line] = []
-    n_damaged = 0
-    for path in sorted((live / _OBSERVED).glob("*.jsonl")):
-        for line in _read_lines(path):
-            if line is None:
-                n_damaged += 1
-            else:
-                lines.append(line)
-    lines.sort(key=lambda line: line.t)
-    story = _Story()
+    """Return what the processes of a run have written so far; nothing when none did.
+
+    Files that were opened and not looked at are looked at now; see `Story.reads`.
+    """
+    observed = live / _OBSERVED
+    root, began_ns = _read_beginning(observed)
+    lines, n_damaged = read_lines(observed)
+    lines = _with_traced(observed, root, lines)
+    story = Story(root, began_ns)
     for line in lines:
-        story.add(line)
+        story.tell(line)
+    reads = dict(story.reads())
+    said = sorted((line for line in lines if line.k == "f"), key=_by_weight)
     return Observations(
-        reads=story.reads,
+        reads={path: seen for path, seen in reads.items() if path[:1] != "/"},
+        external={
+            path: seen
+            for path, seen in reads.items()
+            if path[:1] == "/" and seen.ctime_ns <= began_ns and seen != UNKNOWN_SIGNATURE
+        },
         writes=story.writes,
+        imported=frozenset(story.imported),
         processes=tuple(_process_of(line) for line in lines if line.k == "p"),
+        unwatched=tuple(dict.fromkeys(_command_of(line) for line in lines if line.k == "u")),
+        libraries=_merge(line.lib for line in said),
+        determinism=_merge(line.det for line in said),
         n_damaged_lines=n_damaged,
     )
 
 
-def _read_lines(path: Path) -> Iterator[_Line | None]:
-    decoder = msgspec.json.Decoder(_Line, strict=False)
-    for raw in path.read_bytes().splitlines():
-        try:
-            yield decoder.decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            yield None
+def _read_beginning(observed: Path) -> tuple[Path, int]:
+    """Return the root of the worktree, and when the run began by the clock of its files."""
+    try:
+        root = os.fsdecode((observed / _BEGAN).read_bytes())
+        return Path(root), (observed / _BEGAN).stat().st_ctime_ns
+    except OSError:
+        return Path(), 0
 
 
-class _Story:
-    """Reads and writes while the lines are told one after the other."""
+def _with_traced(observed: Path, root: Path, lines: list[Line]) -> list[Line]:
+    """Return the lines, and what a tracer saw besides, in the order of time."""
+    if not any(observed.glob(f"{TRACES}.*")):
+        return lines
+    from mlv.capture.observed_places import Places
+    from mlv.capture.strace_lines import read_traces, without_repeats
 
-    def __init__(self) -> None:
-        self.reads: dict[RepoPath, FileSignature] = {}
-        self.writes: dict[RepoPath, ObservedWrite] = {}
-
-    def add(self, line: _Line) -> None:
-        path = None if line.p is None else RepoPath(line.p)
-        if line.k == "mv":
-            self._rename(path, None if line.q is None else RepoPath(line.q), line)
-        elif path is None:
-            return
-        elif line.k == "r" and line.s is not None:
-            if path not in self.reads and path not in self.writes:
-                self.reads[path] = _signature_of(line.s)
-        elif line.k == "w":
-            self.writes.setdefault(path, ObservedWrite(existed=line.x))
-        elif line.k == "rm":
-            self._take(path, directory=line.d)
-
-    def _rename(self, old: RepoPath | None, new: RepoPath | None, line: _Line) -> None:
-        moved = {} if old is None else self._take(old, directory=line.d)
-        if new is None:
-            return
-        if line.d and old is not None and moved:
-            for path, write in moved.items():
-                self.writes[RepoPath(new + path[len(old) :])] = write
-            return
-        self.writes.setdefault(new, ObservedWrite(existed=line.x, directory=line.d))
-
-    def _take(self, path: RepoPath, *, directory: bool) -> dict[RepoPath, ObservedWrite]:
-        """Remove and return the write at `path`, and those below it."""
-        taken = [path] if path in self.writes else []
-        if directory:
-            taken += [name for name in self.writes if name.startswith(path + "/")]
-        return {name: self.writes.pop(name) for name in taken}
+    processes = [line for line in lines if line.k == "p"]
+    prefixes = [_plain(p) for line in processes for p in (line.prefix, line.base_prefix)]
+    clock_ns = processes[0].t - processes[0].now if processes else 0
+    traced = read_traces(observed, Places(str(root), str(observed), prefixes), clock_ns)
+    return sorted((*lines, *without_repeats(traced, lines)), key=lambda line: line.t)
 
 
-def _signature_of(numbers: tuple[int, int, int, int, int]) -> FileSignature:
-    dev, ino, size, mtime_ns, ctime_ns = numbers
-    return FileSignature(dev=dev, ino=ino, size=size, mtime_ns=mtime_ns, ctime_ns=ctime_ns)
+def _merge(said: Iterable[dict[str, ValueT]]) -> dict[str, ValueT]:
+    """Return what all said; of what two say differently, the first counts."""
+    merged: dict[str, ValueT] = {}
+    for values in said:
+        merged = {**values, **merged}
+    return dict(sorted(merged.items()))
 
 
-def _process_of(line: _Line) -> ObservedProcess:
+def _by_weight(line: Line) -> tuple[bool, int]:
+    """Order processes: who ran code of the worktree comes before who only launched it."""
+    return not line.x, line.since
+
+
+def _process_of(line: Line) -> ObservedProcess:
     return ObservedProcess(
         pid=line.pid,
         parent_pid=line.ppid,
@@ -226,6 +167,10 @@ def _process_of(line: _Line) -> ObservedProcess:
         base_prefix=_plain(line.base_prefix),
         argv=redact_argv([_plain(text) for text in line.argv]),
     )
+
+
+def _command_of(line: Line) -> str:
+    return shlex.join(redact_argv([_plain(text) for text in line.argv]))
 
 
 def _plain(escaped: str) -> str:

@@ -2,17 +2,18 @@
 
 Reading a command line without knowing the program is a guess, made to be right for
 what training scripts use: `--lr 0.1`, `--lr=0.1`, `lr=0.1`, `model.depth=3`, `--amp`,
-`--layers 64 64 32`. Positional words are left alone.
+`--layers 64 64 32`, `--opt '{"lr": 0.1}'`. Positional words are left alone.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
-from mlv.capture.documents import Plain, read_document
-from mlv.capture.redact import redact_value
+from mlv.capture.documents import Plain, read_document, to_plain
 from mlv.core.scalars import scalar_of
 from mlv.errors import UnreadableFileError
 
@@ -23,16 +24,28 @@ _LAUNCHERS = frozenset(
 )
 """Commands that start another: what stands before the script is theirs."""
 
+_LAUNCHER_MODULES = frozenset(
+    "torch.distributed.run torch.distributed.launch accelerate.commands.launch coverage cProfile "
+    "profile pdb trace debugpy kernprof memory_profiler pyinstrument deepspeed.launcher.runner "
+    "horovod.runner.launch".split()
+)
+"""Modules that do the same, after `python -m`."""
+
 _SHELLS = frozenset(("sh", "bash", "dash", "zsh"))
+_SHELL_LINE = re.compile(r"-[a-z]*c")
+_SHELL_SIGNS = frozenset(";&|<>()`$\n")
 _PYTHON_OPTIONS_WITH_VALUE = frozenset(("-W", "-X", "--check-hash-based-pycs"))
 _FLAG = re.compile(r"--?([A-Za-z][A-Za-z0-9_.-]*)(?:=(.*))?", re.DOTALL)
-_ASSIGNMENT = re.compile(r"\+{0,2}([A-Za-z_][A-Za-z0-9_./@-]*)=(.*)", re.DOTALL)
+_ASSIGNMENT = re.compile(r"\+{0,2}(~?[A-Za-z_][A-Za-z0-9_./@-]*)=(.*)", re.DOTALL)
+_REMOVAL = re.compile(r"~[A-Za-z_][A-Za-z0-9_.@-]*")
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(
     r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?(inf|nan)", re.IGNORECASE
 )
+_JSON = re.compile(r"\[.*\]|\{.*\}", re.DOTALL)
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None, "none": None}
 _MAX_DIGITS = 4000
+_MAX_JSON = 100_000
 
 
 def read_params_file(path: Path, name: str) -> dict[str, Plain]:
@@ -64,14 +77,14 @@ def read_params_file(path: Path, name: str) -> dict[str, Plain]:
 def params_from_argv(argv: Sequence[str]) -> dict[str, Plain]:
     """Return the params of a command line, in the order given; dotted names are nested.
 
-    A flag without a value is True; one that is given several times has a list of its
-    values; a value that looks like a secret is `"***"`.
+    A flag without a value is True, `--no-amp` as well: what it means is up to the program.
+    One that is given several times has a list of its values. Secrets are still in them.
 
     >>> params_from_argv(["python", "-u", "train.py", "--lr", "1e-3", "model.depth=3", "--amp"])
     {'lr': 0.001, 'model': {'depth': 3}, 'amp': True}
     """
     params: dict[str, Plain] = {}
-    words = list(argv[_first_own_word(argv) :])
+    words = _own_words(list(argv))
     while words:
         word = words.pop(0)
         if word == "--":
@@ -80,55 +93,95 @@ def params_from_argv(argv: Sequence[str]) -> dict[str, Plain]:
         assignment = _ASSIGNMENT.fullmatch(word)
         if flag:
             name, text = flag.groups()
-            _add(params, name, _value_after(name, words) if text is None else _typed(name, text))
+            value = _value_after(words) if text is None else parse_argument(text)
+            _add(params, name, value=value)
         elif assignment and not ("/" in assignment[1] and "/" in assignment[2]):
-            _add(params, assignment[1], _typed(assignment[1], assignment[2]))
+            _add(params, assignment[1], value=parse_argument(assignment[2]))
+        elif _REMOVAL.fullmatch(word):  # as Hydra removes a default
+            _add(params, word, value=True)
     return params
 
 
 def parse_argument(text: str) -> Plain:
-    """Return the text of one value as number, truth value, None, or the text itself.
+    """Return the text of one value as number, truth value, None, JSON, or the text itself.
 
-    >>> [parse_argument(text) for text in ("3", "1e-3", "true", "null", "007", "adam")]
-    [3, 0.001, True, None, '007', 'adam']
+    >>> [parse_argument(text) for text in ("3", "1e-3", "true", "null", "007", "adam", "[1, 2]")]
+    [3, 0.001, True, None, '007', 'adam', [1, 2]]
     """
     if len(text) <= _MAX_DIGITS:
         if _INTEGER.fullmatch(text):
             return int(text)
         if _FLOAT.fullmatch(text) and not re.fullmatch("0[0-9]+", text):
             return scalar_of(float(text))
-    return _WORDS.get(text.lower(), text) if text.lower() in _WORDS else text
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    return _parse_json(text) if _JSON.fullmatch(text) else text
 
 
-def _first_own_word(argv: Sequence[str]) -> int:
+def _parse_json(text: str) -> Plain:
+    """Return what a JSON value holds; the text itself when it is none."""
+    if len(text) > _MAX_JSON:
+        return text
+    try:
+        return to_plain(json.loads(text), "argument")
+    except (ValueError, RecursionError, UnreadableFileError):
+        return text
+
+
+def _own_words(argv: list[str]) -> list[str]:
+    """Return the words that are the program's own, without those of what starts it."""
     names = [PurePath(word).name for word in argv]
-    if not names or not (_PYTHON.fullmatch(names[0]) or names[0] in _LAUNCHERS):
-        return 1
-    if names[0] in _SHELLS and "-c" in argv[1:3]:
-        return len(argv)
-    for index, name in enumerate(names):
-        if _PYTHON.fullmatch(name):
-            return _after_python(argv, index + 1)
-        if name.endswith(".py"):
-            return index + 1
-        if argv[index] == "-m" and names[0] not in _SHELLS:
-            return index + 2
-    return 1
+    if not names:
+        return []
+    if names[0] in _SHELLS:
+        line = next((i for i, word in enumerate(argv[:3]) if i and _SHELL_LINE.fullmatch(word)), 0)
+        if line:
+            return _words_of_line(argv[line + 1] if line + 1 < len(argv) else "")
+    if not (_PYTHON.fullmatch(names[0]) or names[0] in _LAUNCHERS):
+        return argv[1:]
+    index, module = 0, ""
+    while index < len(argv):
+        if _PYTHON.fullmatch(names[index]):
+            index, module = _after_python(argv, index + 1)
+        elif argv[index] == "-m" and names[0] not in _SHELLS:
+            module = argv[index + 1] if index + 1 < len(argv) else ""
+            index += 2
+        elif names[index].endswith(".py"):
+            return argv[index + 1 :]
+        else:
+            index += 1
+            continue
+        if module not in _LAUNCHER_MODULES:
+            return argv[index:]
+    return argv[1:]
 
 
-def _after_python(argv: Sequence[str], index: int) -> int:
+def _words_of_line(line: str) -> list[str]:
+    """Return the program's own words of one simple command; none of a whole script."""
+    line = line.replace("\\\n", " ").strip()
+    if not _SHELL_SIGNS.isdisjoint(line):
+        return []
+    try:
+        return _own_words(shlex.split(line, comments=True))
+    except ValueError:  # a quote that is not closed
+        return []
+
+
+def _after_python(argv: Sequence[str], index: int) -> tuple[int, str]:
+    """Return where the words after a script or module begin, and the name of the module."""
     while index < len(argv) and argv[index].startswith("-"):
         if argv[index] in ("-m", "-c"):
-            return index + 2
+            module = argv[index + 1] if argv[index] == "-m" and index + 1 < len(argv) else ""
+            return index + 2, module
         index += 2 if argv[index] in _PYTHON_OPTIONS_WITH_VALUE else 1
-    return index + 1
+    return index + 1, ""
 
 
-def _value_after(name: str, words: list[str]) -> Plain:
+def _value_after(words: list[str]) -> Plain:
     """Take the words that belong to a flag: one, or all of a row of numbers."""
     if not words or not _is_value(words[0]):
         return True
-    first = _typed(name, words.pop(0))
+    first = parse_argument(words.pop(0))
     row = [first]
     while _is_number(row[-1]) and words and _is_number(parse_argument(words[0])):
         row.append(parse_argument(words.pop(0)))
@@ -145,11 +198,7 @@ def _is_number(value: Plain) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _typed(name: str, text: str) -> Plain:
-    return parse_argument(redact_value(name, text))
-
-
-def _add(params: dict[str, Plain], name: str, value: Plain) -> None:
+def _add(params: dict[str, Plain], name: str, *, value: Plain) -> None:
     *parents, last = name.split(".")
     place = params
     for parent in parents:

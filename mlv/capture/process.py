@@ -10,32 +10,60 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import resource
 import selectors
-import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from mlv.capture.heartbeat import HEARTBEAT_INTERVAL_S, beat
-from mlv.capture.kept_log import KeptLog
 from mlv.capture.liveness import save_command
+from mlv.capture.signals import Signals
 from mlv.capture.streams import Passthrough, Stream, open_streams
 from mlv.errors import CommandNotExecutableError, StorageError
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 DRAIN_S = 0.5
 """How long output is still taken from processes that the command left behind when it
 ended. After that their output is closed: waiting longer could mean waiting for ever."""
 
-_FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-_FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
+_RSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
+_IO_UNIT_BYTES = 512
+_INIT = 1
+
+
+class Execution(msgspec.Struct, frozen=True, kw_only=True):
+    """What to execute, and how.
+
+    Attributes:
+        argv: The command; never empty.
+        executable: What `resolve_executable` returned for its first word.
+        cwd: Where it runs.
+        env: Its whole environment.
+    """
+
+    argv: Sequence[str]
+    executable: Path
+    cwd: Path
+    env: Mapping[str, str]
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """What a command used, with all processes that it waited for.
+
+    Attributes:
+        cpu_s: Processor time.
+        peak_memory_bytes: Largest resident memory of any one of its processes; 0 where it
+            is too small to tell.
+        disk_read_bytes, disk_write_bytes: What went from and to disks, not caches.
+    """
+
+    cpu_s: float
+    peak_memory_bytes: int
+    disk_read_bytes: int
+    disk_write_bytes: int
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +75,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         started_at_ns: When it started, nanoseconds since 1970.
         duration_s: Wall-clock time until it ended, by the monotonic clock.
         received: Numbers of the signals that came while it ran, in order.
-        logs: What it printed; one where both streams went to one terminal.
+        totals: What it used.
+        n_lost_bytes: How much of its output the disk did not take.
     """
 
     exit_code: int | None
@@ -55,17 +84,27 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     started_at_ns: int
     duration_s: float
     received: tuple[int, ...]
-    logs: tuple[KeptLog, ...]
+    totals: Totals
+    n_lost_bytes: int = 0
+
+
+class Companion:
+    """Is told of a command while it runs, in the main thread; does nothing by itself."""
+
+    def started(self, pid: int) -> None:
+        """Take that the command has started as this process."""
+
+    def signalled(self, number: int) -> None:
+        """Take that this signal came, and was passed on."""
 
 
 def execute(
-    argv: Sequence[str],
+    execution: Execution,
     *,
-    executable: Path,
-    cwd: Path,
-    env: Mapping[str, str],
     live: Path,
     passthrough: Passthrough | None = None,
+    signals: Signals | None = None,
+    companion: Companion | None = None,
 ) -> Outcome:
     """Run a command to its end; standard input is inherited.
 
@@ -73,61 +112,50 @@ def execute(
     is long. Only to be called in the main thread.
 
     Args:
-        argv: The command; never empty.
-        executable: What `resolve_executable` returned for its first word.
-        cwd: Where it runs.
-        env: Its whole environment.
+        execution: The command.
         live: Directory of the run.
         passthrough: Where output goes; our own output by default.
+        signals: What takes signals, when the caller has to go on with that afterwards.
+        companion: Who is told of the command.
 
     Raises:
         CommandNotExecutableError: The system refuses to execute it.
-        StorageError: The logs cannot be created or finished.
+        StorageError: The logs cannot be created; the command was not started.
     """
     try:
         streams = open_streams(passthrough or Passthrough(), live)
     except OSError as error:
         raise StorageError(f"cannot keep the output: {error.strerror}") from error
     unique = tuple(dict.fromkeys(streams))
-    try:
-        with _Attendant(unique) as attendant:
-            started_at_ns, started = time.time_ns(), time.monotonic()
-            process = _start(argv, executable, cwd, env, streams)
-            save_command(live, process.pid)
-            ended = attendant.attend(process, live)
-    finally:
-        logs = _finish(unique)
+    with contextlib.ExitStack() as stack:
+        for stream in unique:
+            stack.callback(stream.close)
+        taken = signals or stack.enter_context(Signals())
+        started_at_ns, started = time.time_ns(), time.monotonic()
+        process = _start(execution, streams)
+        attendant = _Attendant(process, unique, taken, companion or Companion())
+        save_command(live, process.pid)
+        ended = attendant.attend()
     code = process.returncode
     return Outcome(
         exit_code=code if code >= 0 else None,
         signal=-code if code < 0 else None,
         started_at_ns=started_at_ns,
         duration_s=ended - started,
-        received=tuple(attendant.received),
-        logs=logs,
+        received=tuple(taken.received),
+        totals=attendant.totals,
+        n_lost_bytes=sum(stream.n_lost_bytes for stream in unique),
     )
 
 
-def _finish(streams: Sequence[Stream]) -> tuple[KeptLog, ...]:
-    try:
-        return tuple(stream.finish() for stream in streams)
-    except OSError as error:
-        raise StorageError(f"cannot keep the output: {error.strerror}") from error
-
-
-def _start(
-    argv: Sequence[str],
-    executable: Path,
-    cwd: Path,
-    env: Mapping[str, str],
-    streams: tuple[Stream, Stream],
-) -> subprocess.Popen[bytes]:
+def _start(execution: Execution, streams: tuple[Stream, Stream]) -> subprocess.Popen[bytes]:
+    executable = execution.executable
     try:
         process = subprocess.Popen(
-            list(argv),
+            list(execution.argv),
             executable=executable,
-            cwd=cwd,
-            env=env,
+            cwd=execution.cwd,
+            env=execution.env,
             stdout=streams[0].child_end,
             stderr=streams[1].child_end,
             # What was handed to us is meant for the command: `<(...)` of a shell, the
@@ -142,7 +170,7 @@ def _start(
         elif error.errno == errno.ENOENT and executable.exists():
             reason = "the interpreter that its first line names does not exist"
         raise CommandNotExecutableError(
-            f"cannot execute {argv[0]!r}: {reason}", hint=hint
+            f"cannot execute {execution.argv[0]!r}: {reason}", hint=hint
         ) from error
     for stream in streams:
         stream.close_child_end()
@@ -152,88 +180,90 @@ def _start(
 class _Attendant:
     """Stays with the command until it has ended: moves its output, passes signals on."""
 
-    def __init__(self, streams: Sequence[Stream]) -> None:
-        self.streams = streams
-        self.process: subprocess.Popen[bytes] | None = None
-        self.received: list[int] = []
-        self._undo = contextlib.ExitStack()
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        streams: Sequence[Stream],
+        signals: Signals,
+        companion: Companion,
+    ) -> None:
+        self.totals = Totals(cpu_s=0, peak_memory_bytes=0, disk_read_bytes=0, disk_write_bytes=0)
+        self._process = process
+        self._streams = streams
+        self._signals = signals
+        self._companion = companion
+        self._n_told = 0
 
-    def __enter__(self) -> Self:
-        self._wakeup, written = os.pipe()
-        for fd in (self._wakeup, written):
-            os.set_blocking(fd, False)
-            self._undo.callback(os.close, fd)
-        before = signal.set_wakeup_fd(written, warn_on_full_buffer=False)
-        self._undo.callback(signal.set_wakeup_fd, before)
-        # Handlers, unlike ignored signals, are not inherited by the command. What whoever
-        # started us ignores, as `nohup` does, stays ignored for both.
-        for number in (*_FORWARDED, *_FROM_TERMINAL, signal.SIGWINCH, signal.SIGCHLD):
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                self._undo.callback(signal.signal, number, signal.signal(number, self._handle))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._undo.close()
-
-    def attend(self, process: subprocess.Popen[bytes], live: Path) -> float:
+    def attend(self) -> float:
         """Stay until the command has ended; return when that was, by the monotonic clock."""
-        self.process = process
-        for number in tuple(self.received):  # before there was a command to pass them on to
-            self._pass_on(number)
+        self._signals.on_resize = self._resize
+        self._signals.pass_on_to(self._process.pid)
+        self._companion.started(self._process.pid)
         ended: float | None = None
-        next_beat = 0.0
         with selectors.DefaultSelector() as selector:
-            selector.register(self._wakeup, selectors.EVENT_READ)
-            for stream in self.streams:
+            selector.register(self._signals.wakeup, selectors.EVENT_READ)
+            for stream in self._streams:
                 selector.register(stream.source, selectors.EVENT_READ, stream)
             while True:
-                now = time.monotonic()
-                if now >= next_beat:
-                    beat(live)
-                    next_beat = now + HEARTBEAT_INTERVAL_S
-                if ended is None and process.poll() is not None:
-                    ended = now
-                deadline = next_beat if ended is None else ended + DRAIN_S
-                only_wakeup = len(selector.get_map()) == 1
-                if ended is not None and (only_wakeup or now >= deadline):
+                self._tell_of_signals()
+                if ended is None and self._has_ended():
+                    ended = time.monotonic()
+                    self._signals.pass_on_no_more()
+                if ended is None:
+                    self._move(selector, None)
+                    continue
+                left_s = ended + DRAIN_S - time.monotonic()
+                if len(selector.get_map()) == 1 or left_s <= 0:  # 1: nothing but the wakeup
                     return ended
-                self._move(selector, deadline - now)
+                self._move(selector, left_s)
 
-    def _move(self, selector: selectors.BaseSelector, timeout_s: float) -> None:
+    def _has_ended(self) -> bool:
+        if os.getpid() == _INIT:
+            _bury_orphans(self._process.pid)
+        try:
+            pid, status, usage = os.wait4(self._process.pid, os.WNOHANG)
+        except ChildProcessError:  # somebody else's `wait`: how it ended is not known
+            self._process.returncode = 255
+            return True
+        if pid == 0:
+            return False
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        self.totals = _totals_of(usage)
+        return True
+
+    def _tell_of_signals(self) -> None:
+        while self._n_told < len(self._signals.received):
+            self._companion.signalled(self._signals.received[self._n_told])
+            self._n_told += 1
+
+    def _move(self, selector: selectors.BaseSelector, timeout_s: float | None) -> None:
         for key, _ in selector.select(timeout_s):
             if key.data is None:
-                os.read(self._wakeup, 4096)
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._signals.wakeup, 4096)
             elif not key.data.transfer():
                 selector.unregister(key.fd)
 
-    def _handle(self, number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGCHLD:
-            return
-        if number == signal.SIGWINCH:
-            for stream in self.streams:
-                stream.copy_window_size()
-        else:
-            self.received.append(number)
-            if number in _FROM_TERMINAL and _is_in_foreground():
-                return  # the terminal sent it to the command as well
-        self._pass_on(number)
-
-    def _pass_on(self, number: int) -> None:
-        if self.process is not None:
-            # A command that has just ended needs no signal.
-            with contextlib.suppress(ProcessLookupError):
-                self.process.send_signal(number)
+    def _resize(self) -> None:
+        for stream in self._streams:
+            stream.copy_window_size()
 
 
-def _is_in_foreground() -> bool:
-    """Tell whether our process group is the one that the terminal sends Ctrl-C to."""
-    try:
-        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
-    except OSError:
-        return False
-    try:
-        return os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:
-        return False
-    finally:
-        os.close(terminal)
+def _totals_of(usage: resource.struct_rusage) -> Totals:
+    peak = usage.ru_maxrss
+    # Before it became another program, the command was a copy of us, as large as we are.
+    known = peak > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return Totals(
+        cpu_s=usage.ru_utime + usage.ru_stime,
+        peak_memory_bytes=peak * _RSS_UNIT_BYTES if known else 0,
+        disk_read_bytes=usage.ru_inblock * _IO_UNIT_BYTES,
+        disk_write_bytes=usage.ru_oublock * _IO_UNIT_BYTES,
+    )
+
+
+def _bury_orphans(command: int) -> None:
+    """Take the exit codes of what was left to us as the first process of a container."""
+    options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    with contextlib.suppress(ChildProcessError):
+        while (found := os.waitid(os.P_ALL, 0, options)) and found.si_pid != command:
+            os.waitpid(found.si_pid, 0)

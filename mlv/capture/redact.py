@@ -1,115 +1,134 @@
-"""Take secrets out of text before it is kept anywhere.
-
-A secret is known by its shape, by the name it is given, or by its place in a URL. The
-shapes are those that the issuers document, and that secret scanners look for.
-"""
+"""Take secrets out of everything that is to be recorded, before anything is hashed."""
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
-REDACTED = "***"
-"""Stands where a secret stood."""
+from mlv.core.run import ParamTree
+from mlv.core.secret_names import is_secret, is_secret_name
+from mlv.core.secret_shapes import REDACTED, redact_shapes
 
-_SHAPES = re.compile(
-    r"""
-    gh[pousr]_[A-Za-z0-9]{20,}                   # GitHub
-    | github_pat_[A-Za-z0-9_]{20,}
-    | glpat-[A-Za-z0-9_-]{20,}                   # GitLab
-    | \bhf_[A-Za-z0-9]{20,}                      # Hugging Face
-    | \b(?:AKIA|ASIA)[0-9A-Z]{16}\b              # AWS
-    | \bxox[abeoprs]-[A-Za-z0-9-]{10,}           # Slack
-    | \bsk-[A-Za-z0-9_-]{20,}                    # OpenAI and others
-    | \bAIza[0-9A-Za-z_-]{35}                    # Google
-    | \bya29\.[0-9A-Za-z_-]{20,}
-    | \bnpm_[A-Za-z0-9]{36} | \bpypi-[A-Za-z0-9_-]{50,}
-    | \beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*   # JWT
-    | -----BEGIN\ [A-Z\ ]*PRIVATE\ KEY-----.*?(?:-----END\ [A-Z\ ]*PRIVATE\ KEY-----|\Z)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_URL_CREDENTIALS = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*://)[^/\s@?#]+@")
-_URL_PARAMETER = re.compile(r"([?&])([A-Za-z0-9_.-]+)=([^&\s#]+)")
-_AUTHORIZATION = re.compile(r"\b(Bearer|Basic|Token)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
+COMMAND = "command"
+"""What a word of a command line is called that belongs to no flag."""
 
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_SECRET_WORDS = frozenset(
-    "password passwd passphrase pwd secret secrets credential credentials apikey".split()
-)
-_SECRET_PAIRS = frozenset(
-    (first, "key") for first in "api access secret private auth account signing encryption".split()
-)
-_SIGNATURE_PARAMETERS = frozenset("sig signature".split())
-_TOKENS_OF_TEXT = frozenset(
-    "pad eos bos unk mask sep cls start end stop special image video audio user system tool "
-    "blank new first last next target source begin n num max min per".split()
-)
-"""Words before "token" that speak of a tokenizer."""
-_NOT_A_SECRET = re.compile(r"[-+0-9.eE]{1,12}|true|false|null|none|<.*>|\[.*\]|", re.IGNORECASE)
+ValueT = TypeVar("ValueT")
 
-_OPTION = re.compile(r"(-{0,2}[A-Za-z][A-Za-z0-9_.-]*)=(.*)", re.DOTALL)
+_FLAG = re.compile(r"--?[A-Za-z][A-Za-z0-9_.-]*")
+_OPTION = re.compile(r"(-{0,2}[A-Za-z+~][A-Za-z0-9_./@-]*)=(.*)", re.DOTALL)
 
 
-def is_secret_name(name: str) -> bool:
-    """Tell whether what goes by this name is a secret.
+class Redactor:
+    """Takes secrets out, but for those that a person allowed, and remembers what it took.
 
-    >>> [is_secret_name(n) for n in ("api-key", "hfToken", "DB_PASSWORD")]
-    [True, True, True]
-    >>> [is_secret_name(n) for n in ("max_tokens", "pad_token", "key_dim", "tokenizer")]
-    [False, False, False, False]
+    Attributes:
+        taken: Names of what was taken out, in order, without the values and without dashes.
     """
-    words = [word.lower() for word in _WORDS.findall(name)]
-    if not _SECRET_WORDS.isdisjoint(words):
-        return True
-    if any(pair in _SECRET_PAIRS for pair in itertools.pairwise(words)):
-        return True
-    if not words or words[-1] != "token":
-        return False
-    return len(words) == 1 or words[-2] not in _TOKENS_OF_TEXT
+
+    def __init__(self, allow: Iterable[str] = ()) -> None:
+        self._allowed = frozenset(_plain_name(name) for name in allow)
+        self.taken: dict[str, None] = {}
+
+    def allows(self, name: str) -> bool:
+        """Tell whether what goes by this name is to be recorded as it is.
+
+        A param may be allowed by its whole dotted name, or by the last part of it.
+        """
+        if not self._allowed:
+            return False
+        plain = _plain_name(name)
+        return plain in self._allowed or plain.rpartition(".")[2] in self._allowed
+
+    def redact_text(self, text: str, *, name: str) -> str:
+        """Return a text without what has the shape of a secret; `name` says what it is."""
+        if self.allows(name):
+            return text
+
+        def keep(inner: str) -> bool:
+            if self.allows(inner):
+                return True
+            self._note(inner or name)
+            return False
+
+        return redact_shapes(text, keep)
+
+    def redact_value(self, name: str, value: str) -> str:
+        """Return the value of `name`, redacted for its name or its shape."""
+        if is_secret(name.rpartition(".")[2], value):
+            return self._take(name, value)
+        return self.redact_text(value, name=name)
+
+    def redact_argv(self, argv: Sequence[str]) -> tuple[str, ...]:
+        """Return a command line without its secrets; it has as many words as before."""
+        redacted = []
+        flag = ""
+        for word in argv:
+            option = _OPTION.fullmatch(word)
+            if flag and not word.startswith("--"):
+                redacted.append(self.redact_value(flag, word))
+                flag = ""
+            elif option:
+                redacted.append(f"{option[1]}={self.redact_value(option[1], option[2])}")
+                flag = ""
+            else:
+                redacted.append(self.redact_text(word, name=COMMAND))
+                flag = word if _FLAG.fullmatch(word) else ""
+        return tuple(redacted)
+
+    def redact_tree(self, values: ParamTree) -> ParamTree:
+        """Return params without their secrets; their names are dotted."""
+        return {name: self._redact_param(name, "", value) for name, value in values.items()}
+
+    def _redact_param(self, name: str, owner: str, value: object) -> object:
+        """Return a param without its secrets.
+
+        Args:
+            name: Its dotted name.
+            owner: The nearest name above it that is that of a secret.
+            value: Its value.
+        """
+        own = name.rpartition(".")[2]
+        if isinstance(value, dict):
+            owner = name if is_secret_name(own) else owner
+            return {k: self._redact_param(f"{name}.{k}", owner, v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self._redact_param(name, owner, each) for each in value]
+        if not isinstance(value, str | int | float) or isinstance(value, bool):
+            return value
+        text = str(value)
+        if is_secret(own, text) or (owner and is_secret(owner, text)):
+            return self._take(name, value)
+        return self.redact_text(value, name=name) if isinstance(value, str) else value
+
+    def _take(self, name: str, value: ValueT) -> ValueT | str:
+        if self.allows(name):
+            return value
+        self._note(name)
+        return REDACTED
+
+    def _note(self, name: str) -> None:
+        self.taken[name.lstrip("-")] = None
 
 
 def redact_text(text: str) -> str:
     """Return `text` with everything taken out that has the shape of a secret."""
-    text = _URL_CREDENTIALS.sub(rf"\1{REDACTED}@", text)
-    text = _URL_PARAMETER.sub(_redact_parameter, text)
-    text = _AUTHORIZATION.sub(rf"\1 {REDACTED}", text)
-    return _SHAPES.sub(REDACTED, text)
+    return redact_shapes(text)
 
 
 def redact_value(name: str, value: str) -> str:
     """Return the value of `name`, redacted for its name or its shape."""
-    if is_secret_name(name) and not _NOT_A_SECRET.fullmatch(value):
-        return REDACTED
-    return redact_text(value)
+    return Redactor().redact_value(name, value)
 
 
-def redact_argv(argv: Sequence[str]) -> tuple[str, ...]:
+def redact_argv(argv: Sequence[str], allow: Iterable[str] = ()) -> tuple[str, ...]:
     """Return a command line without its secrets; it has as many words as before.
 
     >>> redact_argv(["train", "--api-key", "abc", "--token=def", "https://me:pw@host/x"])
     ('train', '--api-key', '***', '--token=***', 'https://***@host/x')
     """
-    redacted = []
-    owner = ""
-    for text in argv:
-        option = _OPTION.fullmatch(text)
-        if owner and not text.startswith("--"):
-            redacted.append(redact_value(owner, text))
-            owner = ""
-        elif option:
-            redacted.append(f"{option[1]}={redact_value(option[1], option[2])}")
-            owner = ""
-        else:
-            redacted.append(redact_text(text))
-            owner = text if text.startswith("-") and is_secret_name(text) else ""
-    return tuple(redacted)
+    return Redactor(allow).redact_argv(argv)
 
 
-def _redact_parameter(match: re.Match[str]) -> str:
-    mark, name, value = match.groups()
-    words = {word.lower() for word in _WORDS.findall(name)}
-    if words & _SIGNATURE_PARAMETERS:
-        value = REDACTED
-    return f"{mark}{name}={redact_value(name, value) if value != REDACTED else value}"
+def _plain_name(name: str) -> str:
+    return name.lstrip("-+~").lower().replace("-", "_")

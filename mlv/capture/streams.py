@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import fcntl
 import os
 import select
+import sys
 import termios
 from pathlib import Path
 
 import msgspec
 
-from mlv.capture.kept_log import KeptLog, LogWriter
+from mlv.capture.kept_log import LogWriter
 
-_CHUNK_BYTES = 64 * 1024
+_CHUNK_BYTES = 256 * 1024
+_PIPE_BYTES = 1024 * 1024
+"""How much a command can print while we are at something else."""
 
 
 class Passthrough(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,8 +38,13 @@ class Stream:
         self.target = target
         self.is_terminal = terminal
         self._log = LogWriter(log)
-        self.source, self.child_end = _open_terminal(target) if terminal else os.pipe()
+        self.source, self.child_end = _open_terminal(target) if terminal else _open_pipe()
         os.set_blocking(self.source, False)
+
+    @property
+    def n_lost_bytes(self) -> int:
+        """How much of it the disk did not take."""
+        return self._log.n_lost
 
     def close_child_end(self) -> None:
         """Leave the command's end to the command, so that its end can be seen."""
@@ -50,9 +58,7 @@ class Stream:
             data = os.read(self.source, _CHUNK_BYTES)
         except BlockingIOError:
             return True
-        except OSError as error:
-            if error.errno != errno.EIO:  # how Linux says that a terminal was closed
-                raise
+        except OSError:  # EIO: how Linux says that a terminal was closed
             data = b""
         if data:
             self._log.write(data)
@@ -67,11 +73,11 @@ class Stream:
             os.close(self.source)
             self.source = -1
 
-    def finish(self) -> KeptLog:
-        """Close everything, and return the log."""
+    def close(self) -> None:
+        """Close everything; doing it again changes nothing."""
         self.close_child_end()
         self.close_source()
-        return self._log.close()
+        self._log.close()
 
     def copy_window_size(self) -> None:
         """Give the pseudo-terminal the size that our terminal has now."""
@@ -107,6 +113,14 @@ def open_streams(passthrough: Passthrough, live: Path) -> tuple[Stream, Stream]:
     if all(terminals):
         return out, out
     return out, Stream(passthrough.stderr, live / "stderr.log", terminal=terminals[1])
+
+
+def _open_pipe() -> tuple[int, int]:
+    source, child_end = os.pipe()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # over the limit of the user
+            fcntl.fcntl(source, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    return source, child_end
 
 
 def _open_terminal(model: int) -> tuple[int, int]:

@@ -44,6 +44,8 @@ def parse_yaml(text: str, name: str, *, max_depth: int) -> object:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = error.problem or error.context or "malformed"
+        if problem == "but found another document":
+            problem = "several documents in one file: keep one"
         if mark is None:
             raise UnreadableFileError(f"{name}: {problem}") from error
         refuse(name, problem, line=mark.line + 1, column=mark.column + 1, cause=error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from typer._click.exceptions import ClickException, NoArgsIsHelpError, NoSuchOpt
 from typer.core import TyperGroup
 
 from mlv.cli.loading import COMMANDS, is_command, load_command
+from mlv.cli.standard_streams import discard_output, flush_output
 from mlv.errors import MlvError, RecordingFailedError, UsageError
 
 if TYPE_CHECKING:
@@ -66,6 +66,12 @@ class MlvGroup(TyperGroup):
         except ClickException as error:
             _report_usage(error, UsageError.exit_code, as_json="--json" in args)
             raise typer.Exit(UsageError.exit_code) from error
+        except MlvError as error:  # help or version cannot be printed
+            _report(error, error.exit_code, as_json=False)
+            raise typer.Exit(error.exit_code) from error
+        except BrokenPipeError as error:
+            discard_output()
+            raise typer.Exit(_CLOSED_PIPE) from error
 
     def invoke(self, ctx: Context) -> Any:  # noqa: ANN401 - as in Typer
         """Run a command.
@@ -74,7 +80,8 @@ class MlvGroup(TyperGroup):
             typer.Exit: With the exit code that docs/reference/exit-codes.md lists.
         """
         try:
-            return super().invoke(ctx)
+            answer = super().invoke(ctx)
+            flush_output()
         except MlvError as error:
             code = _exit_code(error, ctx)
             _report(error, code, as_json=_wants_json(ctx))
@@ -86,13 +93,14 @@ class MlvGroup(TyperGroup):
         except (KeyboardInterrupt, typer.Abort) as error:
             raise typer.Exit(_INTERRUPTED) from error
         except BrokenPipeError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            discard_output()
             raise typer.Exit(_CLOSED_PIPE) from error
         except typer.Exit:
             raise
         except Exception as error:
             _report_bug(error)
             raise typer.Exit(_BUG) from error
+        return answer
 
 
 def _report(error: MlvError, code: int, *, as_json: bool) -> None:

@@ -24,6 +24,7 @@ COMMANDS = (
     "log",
     "show",
     "diff",
+    "export",
     "reproduce",
     "rollback",
     "undo",

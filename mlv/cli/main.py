@@ -11,6 +11,7 @@ import typer
 import mlv
 from mlv.cli.boundary import MlvGroup
 from mlv.cli.help_text import keep_blocks
+from mlv.cli.standard_streams import secure_streams
 
 _GC_THRESHOLD = 100_000
 _HELP = """Record training runs, compare them, make them again, and go back.
@@ -71,6 +72,7 @@ def _main(
 
 def main() -> None:
     """Run the command line."""
+    secure_streams()
     # A command makes many objects that all stay: looking for cycles among them is in vain.
     gc.set_threshold(_GC_THRESHOLD)
     app(prog_name="mlv")

@@ -9,7 +9,11 @@ import msgspec
 
 from mlv.core.environment import Distribution, Environment, Interpreter, Machine
 
-EnvironmentPart = Literal["python", "package", "machine", "variable", "lock file"]
+EnvironmentPart = Literal[
+    "python", "package", "machine", "container", "library", "determinism", "variable", "lock file"
+]
+
+_N_DIGITS = 12
 
 
 class EnvironmentChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,7 +21,7 @@ class EnvironmentChange(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         part: What kind of thing it is.
-        name: Of the package, the field, the variable or the file.
+        name: Of the package, the field, the library, the switch, the variable or the file.
         old, new: As text; None where the environment does not have it.
     """
 
@@ -43,16 +47,25 @@ class EnvironmentDiff(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def diff_environments(old: Environment, new: Environment) -> EnvironmentDiff:
-    """Compare two environments: Python, packages, machine, variables, lock files."""
+    """Compare all parts of two environments; determinism belongs to runs, not to these."""
     return EnvironmentDiff(
         changes=(
             *_diff("python", _python_of(old.interpreter), _python_of(new.interpreter)),
             *_diff("package", _packages_of(old.interpreter), _packages_of(new.interpreter)),
             *_diff("machine", _fields_of(old.machine), _fields_of(new.machine)),
+            *_diff("container", _container_of(old), _container_of(new)),
+            *_diff("library", old.libraries, new.libraries),
             *_diff("variable", old.variables, new.variables),
             *_diff("lock file", old.lock_files, new.lock_files),
         )
     )
+
+
+def diff_determinism(
+    old: Mapping[str, bool | int | str], new: Mapping[str, bool | int | str]
+) -> tuple[EnvironmentChange, ...]:
+    """Compare the seeds and switches of two runs that make results repeatable."""
+    return tuple(_diff("determinism", _texts_of(old), _texts_of(new)))
 
 
 def _diff(
@@ -83,7 +96,11 @@ def _describe_distribution(distribution: Distribution) -> str:
     text = distribution.version
     if distribution.source is not None:
         text += f" from {distribution.source}"
-    return f"{text} (editable)" if distribution.editable else text
+    if distribution.editable:
+        text += " (editable)"
+    if distribution.commit is not None:
+        text += f" at {distribution.commit[:_N_DIGITS]}"
+    return f"{text} with changes" if distribution.dirty else text
 
 
 def _fields_of(machine: Machine) -> dict[str, str]:
@@ -94,8 +111,19 @@ def _fields_of(machine: Machine) -> dict[str, str]:
         "architecture": machine.architecture,
         "cpu": machine.cpu,
         "cores": machine.n_cores,
+        "usable cores": machine.usable_cores,
         "memory": machine.memory_bytes,
+        "usable memory": machine.usable_memory_bytes,
         "gpus": ", ".join(f"{gpu.name}, {gpu.memory_mib} MiB" for gpu in machine.gpus) or None,
         "gpu driver": ", ".join(dict.fromkeys(gpu.driver for gpu in machine.gpus)) or None,
+        "cuda": machine.cuda,
     }
-    return {name: str(value) for name, value in fields.items() if value is not None}
+    return _texts_of({name: value for name, value in fields.items() if value is not None})
+
+
+def _container_of(environment: Environment) -> dict[str, str]:
+    return {} if environment.container is None else {"image": environment.container}
+
+
+def _texts_of(values: Mapping[str, float | str]) -> dict[str, str]:
+    return {name: str(value) for name, value in values.items()}

@@ -1,9 +1,6 @@
 """Ids and readable names of runs.
 
-An id is a ULID in lower case: 48 bits of time in milliseconds, then 80 random
-bits, in 26 digits of Crockford's base 32, so that ids sort by time.
-
-Source: https://github.com/ulid/spec
+An id is a ULID in lower case, so that ids sort by time.
 """
 
 from __future__ import annotations
@@ -15,6 +12,8 @@ from typing import Annotated, NewType
 
 import msgspec
 
+from mlv.core.ulid import encode_ulid
+
 RunId = NewType("RunId", str)
 """A run's id: 26 lower-case digits of Crockford's base 32."""
 
@@ -24,9 +23,6 @@ RunIdField = Annotated[RunId, msgspec.Meta(pattern=RUN_ID_PATTERN)]
 """A `RunId` that msgspec checks when it decodes a record."""
 
 _RUN_ID = re.compile(RUN_ID_PATTERN)
-_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
-_N_DIGITS = 26
-_N_RANDOM_BYTES = 10
 _SHORTEST_PREFIX = 7
 
 _ADJECTIVES = (
@@ -55,12 +51,7 @@ def format_run_id(time_ms: int, randomness: bytes) -> RunId:
     Raises:
         ValueError: One of them is out of range.
     """
-    if len(randomness) != _N_RANDOM_BYTES or not 0 <= time_ms < 1 << 48:
-        message = "a run id takes 48 bits of time and 10 random bytes"
-        raise ValueError(message)
-    number = time_ms << 80 | int.from_bytes(randomness, "big")
-    digits = [_DIGITS[number >> 5 * place & 31] for place in reversed(range(_N_DIGITS))]
-    return RunId("".join(digits))
+    return RunId(encode_ulid(time_ms, randomness))
 
 
 def parse_run_id(text: str) -> RunId:

@@ -7,7 +7,8 @@
     calm-otter          a name
     01kb3v9             the beginning of an id
 
-Reproductions are not counted by `last`, `best`, `worst` and `tag`.
+Reproductions are not counted by `last`, `best`, `worst` and `tag`. A run that a script started
+inside another one is no command of its own, so `last` does not count it; `best` does.
 """
 
 from __future__ import annotations
@@ -45,6 +46,11 @@ class RunSet(msgspec.Struct, frozen=True, kw_only=True):
         """The runs that are not reproductions, oldest first."""
         return tuple(run for run in self.runs if run.kind == "run")
 
+    @property
+    def commands(self) -> tuple[Run, ...]:
+        """Those of them that were not started inside another run, oldest first."""
+        return tuple(run for run in self.originals if run.parent is None)
+
 
 def resolve_run(text: str, known: RunSet) -> Run:
     """Return the run that `text` means.
@@ -72,7 +78,7 @@ def means_something_else(name: str) -> bool:
 
 
 def _resolve_last(text: str, n_back: int, known: RunSet) -> Run:
-    runs = known.originals
+    runs = known.commands
     if n_back >= len(runs):
         count = {0: "no run is recorded yet", 1: "only 1 run is recorded"}
         reason = count.get(len(runs), f"only {len(runs)} runs are recorded")

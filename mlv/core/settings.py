@@ -15,14 +15,24 @@ class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class ToleranceSetting(Strict, frozen=True, kw_only=True):
-    """`tolerance: {abs: 0.01, rel: 0.02}`; both are at least 0."""
+    """How far a value that is made again may lie from the recorded one; at least 0.
+
+    Attributes:
+        abs: In the unit of the metric.
+        rel: As a fraction of the recorded value.
+    """
 
     abs: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     rel: Annotated[float, msgspec.Meta(ge=0)] = 0.0
 
 
 class MetricSetting(Strict, frozen=True, kw_only=True):
-    """What `mlv.yaml` says of one metric."""
+    """What `mlv.yaml` says of one metric.
+
+    Attributes:
+        goal: What counts as better.
+        tolerance: How far it may differ when it is made again.
+    """
 
     goal: Goal | None = None
     tolerance: ToleranceSetting | None = None
@@ -32,13 +42,16 @@ class StageSetting(Strict, frozen=True, kw_only=True):
     """A named command; paths are relative to the root of the worktree.
 
     Attributes:
-        cmd: One line for the shell.
-        inputs, params, outputs, metrics: As `-i`, `-p`, `-o` and `-m` of `mlv run`.
+        cmd: For the shell, at the root; a script of several lines ends with the first that fails.
+        inputs: Files, directories, patterns and URLs that it reads.
+        params: Params files, as `FILE` or `FILE:KEY,KEY`.
+        outputs: Files and directories that it writes.
+        metrics: Metrics files that it writes.
         tensorboard: Directory of TensorBoard event files.
         tolerance: How far each metric of the stage may differ when it is made again.
     """
 
-    cmd: str
+    cmd: Annotated[str, msgspec.Meta(min_length=1, pattern=r"\S")]
     inputs: tuple[str, ...] = ()
     params: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()

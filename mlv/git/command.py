@@ -8,19 +8,20 @@ dropped, so that a call from inside a hook still works on the repository that is
 from __future__ import annotations
 
 import os
-import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from subprocess import PIPE
 from typing import IO, TYPE_CHECKING
 
 import msgspec
 
-from mlv.errors import GitError, MlvError, StorageError
+from mlv.git.failures import git_failure, not_found
+from mlv.git.process import begin, ended_on_error, pipe_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+    from subprocess import Popen
 
     from git.cmd import Git
 
@@ -58,18 +59,6 @@ _INHERITED = (
     "GIT_NAMESPACE",
     "GIT_NOGLOB_PATHSPECS",
 )
-_STORAGE_COMPLAINTS = (
-    "No space left on device",
-    "Disk quota exceeded",
-    "Read-only file system",
-    "Input/output error",
-    "insufficient permission for adding an object",
-    "unable to write",
-    "unable to create directory",
-    "unable to create temporary file",
-    ".lock': Permission denied",
-)
-_NOT_FOUND_STATUS = 127
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +74,20 @@ class Pipes(msgspec.Struct, frozen=True, kw_only=True):
 
     stdin: IO[bytes]
     stdout: IO[bytes]
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """A Git process to run beside others.
+
+    Attributes:
+        arguments: Subcommand, options and operands, one argument each.
+        environment: Variables for this process.
+        accept: Exit statuses that are answers, not failures.
+    """
+
+    arguments: tuple[str, ...]
+    environment: dict[str, str] = {}
+    accept: tuple[int, ...] = (0,)
 
 
 class GitCommand:
@@ -119,9 +122,7 @@ class GitCommand:
         process = self._start(arguments, environment or {})
         stdout, stderr = process.communicate(stdin)
         status: int = process.returncode
-        if status not in accept:
-            raise _failure(arguments, status, stderr)
-        return Output(status=status, stdout=stdout, stderr=stderr)
+        return _output(status, arguments, accept, stdout, stderr)
 
     def ask(
         self,
@@ -137,21 +138,47 @@ class GitCommand:
         Raises:
             GitError, StorageError: As `run`.
         """
-        given = environment or {}
-        variables = {**os.environ, **self._variables(), **given}
-        for name in _INHERITED:
-            if name not in given:
-                variables.pop(name, None)
-        argv = ["git", *self._options(), *arguments]
-        try:
-            done = subprocess.run(
-                argv, input=stdin, env=variables, capture_output=True, check=False
-            )
-        except (FileNotFoundError, PermissionError) as error:
-            raise _not_found() from error
-        if done.returncode not in accept:
-            raise _failure(arguments, done.returncode, done.stderr)
-        return Output(status=done.returncode, stdout=done.stdout, stderr=done.stderr)
+        process = self._begin(arguments, environment or {})
+        return _finish(process, arguments, accept, stdin)
+
+    def ask_together(self, *questions: Question) -> tuple[Output, ...]:
+        """Run several Git processes at once, to their ends, and return what each left.
+
+        Raises:
+            GitError, StorageError: As `run`, of the first question that failed.
+        """
+        begun = [self._begin(each.arguments, each.environment) for each in questions]
+        with ended_on_error(*begun):
+            replies = [process.communicate() for process in begun]
+        return tuple(
+            _output(process.returncode, each.arguments, each.accept, *reply)
+            for process, each, reply in zip(begun, questions, replies, strict=True)
+        )
+
+    @contextmanager
+    def pour(self, *arguments: str) -> Iterator[IO[bytes]]:
+        """Run Git, and let the caller read what it prints, of any size, to its end.
+
+        Raises:
+            GitError, StorageError: As `run`, on leaving the context without an exception.
+        """
+        process = self._begin(arguments, {})
+        with ended_on_error(process):
+            yield pipe_of(process.stdout)
+            _finish(process, arguments, (0,), b"")
+
+    def feed(self, *arguments: str, blocks: Iterable[bytes]) -> Output:
+        """Run Git to its end on input of any size.
+
+        Raises:
+            GitError, StorageError: As `run`.
+        """
+        process = self._begin(arguments, {})
+        with ended_on_error(process):
+            with suppress(BrokenPipeError):  # Git has died, and says of what
+                for block in blocks:
+                    pipe_of(process.stdin).write(block)
+            return _finish(process, arguments, (0,), b"")
 
     @contextmanager
     def stream(self, *arguments: str) -> Iterator[Pipes]:
@@ -161,8 +188,7 @@ class GitCommand:
         checks the exit status, so the caller reads to the end.
 
         Raises:
-            GitError: As `run`.
-            StorageError: As `run`.
+            GitError, StorageError: As `run`.
         """
         process = self._start(arguments, {})
         try:
@@ -173,7 +199,18 @@ class GitCommand:
             raise
         _, stderr = process.communicate()
         if process.returncode != 0:
-            raise _failure(arguments, process.returncode, stderr)
+            raise git_failure(arguments, process.returncode, stderr)
+
+    def _begin(self, arguments: tuple[str, ...], environment: Mapping[str, str]) -> Popen[bytes]:
+        variables = {**os.environ, **self._variables(), **environment}
+        for name in _INHERITED:
+            if name not in environment:
+                variables.pop(name, None)
+        argv = ("git", *self._options(), *arguments)
+        try:
+            return begin(argv, variables)
+        except (FileNotFoundError, PermissionError) as error:
+            raise not_found() from error
 
     def _start(
         self, arguments: tuple[str, ...], environment: Mapping[str, str]
@@ -220,35 +257,36 @@ def _execute(git: Git, argv: list[str], environment: dict[str, str]) -> Git.Auto
     from git.exc import GitCommandNotFound  # loaded by now
 
     try:
-        return git.execute(argv, istream=PIPE, as_process=True, shell=False, env=environment)
+        return git.execute(
+            argv,
+            istream=PIPE,
+            as_process=True,
+            shell=False,
+            env=environment,
+            start_new_session=True,
+        )
     except (GitCommandNotFound, PermissionError) as error:
-        raise _not_found() from error
+        raise not_found() from error
 
 
-def _not_found() -> GitError:
-    return GitError(
-        "the program 'git' was not found",
-        hint="install Git (https://git-scm.com/downloads) and put it on PATH",
-    )
+def _finish(
+    process: Popen[bytes],
+    arguments: tuple[str, ...],
+    accept: tuple[int, ...],
+    stdin: bytes,
+) -> Output:
+    with ended_on_error(process):
+        stdout, stderr = process.communicate(stdin)
+    return _output(process.returncode, arguments, accept, stdout, stderr)
 
 
-def _failure(arguments: tuple[str, ...], status: int, stderr: bytes) -> MlvError:
-    text = stderr.decode("utf-8", "replace")
-    if status == _NOT_FOUND_STATUS:
-        return _not_found()
-    lines = [_strip_level(line) for line in text.splitlines() if line.strip()]
-    if "detected dubious ownership" in text:
-        hint = next((line for line in lines if line.startswith("git config ")), None)
-        return GitError(f"git refuses this repository: {lines[0]}", hint=hint)
-    subcommand = next(word for word in arguments if not word.startswith("-") and "=" not in word)
-    message = f"git {subcommand} failed: {'; '.join(lines) or f'exit status {status}'}"
-    if any(complaint in text for complaint in _STORAGE_COMPLAINTS):
-        return StorageError(message)
-    return GitError(message)
-
-
-def _strip_level(line: str) -> str:
-    line = line.strip()
-    for level in ("fatal: ", "error: ", "warning: "):
-        line = line.removeprefix(level)
-    return line.rstrip(".")
+def _output(
+    status: int,
+    arguments: tuple[str, ...],
+    accept: tuple[int, ...],
+    stdout: bytes,
+    stderr: bytes,
+) -> Output:
+    if status not in accept:
+        raise git_failure(arguments, status, stderr)
+    return Output(status=status, stdout=stdout, stderr=stderr)

@@ -54,6 +54,15 @@ def find_git(start: Path) -> GitLocation | None:
     return None
 
 
+def is_in_bare_repository(start: Path) -> bool:
+    """Tell whether a directory is in a repository that has no worktree there."""
+    directory = start.resolve()
+    return any(
+        (place / "HEAD").is_file() and (place / "objects").is_dir() and _is_bare(place)
+        for place in (directory, *directory.parents)
+    )
+
+
 def store_directory(location: GitLocation) -> Path:
     """Return the directory of the store that all worktrees of a repository share.
 

@@ -30,7 +30,7 @@ def list_tracked(command: GitCommand, paths: Collection[RepoPath]) -> dict[RepoP
     if not wanted:
         return {}
     operands = [os.fsdecode(raw) for raw in wanted] if len(wanted) <= _MANY_PATHS else []
-    output = command.run(
+    output = command.ask(
         "ls-files",
         "-s",
         "-z",
@@ -65,7 +65,7 @@ def list_ignored(command: GitCommand, root: Path, paths: Iterable[RepoPath]) -> 
         return set()
     # Git refuses the whole question when the index is consulted and one of the paths is
     # in a submodule; so the tracked ones are sorted out afterwards.
-    output = command.run(
+    output = command.ask(
         "check-ignore",
         "--no-index",
         "-z",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
@@ -14,12 +15,15 @@ from mlv.core.paths import RepoPath, escape_name, unescape_name
 from mlv.errors import GitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mlv.git.command import GitCommand
 
 SUBMODULE_MODE = 0o160000
 """Mode of a tree entry that is a commit of another repository."""
+
+_BATCH_PATH = re.compile(rb"[^\s][^\n]*")
+"""Paths that can be asked for in one line, after a blank."""
 
 _OBJECT_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 
@@ -81,7 +85,7 @@ def export_blob(command: GitCommand, blob_id: str, destination: BinaryIO) -> Non
 
 def list_tree(command: GitCommand, tree: str) -> dict[RepoPath, TreeFile]:
     """Return every file of a commit or tree. A submodule is not a file."""
-    output = command.run("ls-tree", "-r", "-l", "-z", "--full-tree", "--end-of-options", tree)
+    output = command.ask("ls-tree", "-r", "-l", "-z", "--full-tree", "--end-of-options", tree)
     files: dict[RepoPath, TreeFile] = {}
     for record in output.stdout.split(b"\0")[:-1]:
         facts, _, raw_path = record.partition(b"\t")
@@ -119,7 +123,7 @@ def find_blobs(
 
 def _find_each(command: GitCommand, queries: Sequence[bytes]) -> Iterator[str | None]:
     template = "--batch-check=%(objecttype) %(objectname)"
-    output = command.run("cat-file", template, stdin=b"".join(queries))
+    output = command.ask("cat-file", template, stdin=b"".join(queries))
     for line in output.stdout.split(b"\n")[:-1]:
         kind, _, blob_id = line.partition(b" ")
         yield blob_id.decode() if kind == b"blob" else None
@@ -132,6 +136,33 @@ def _not_a_blob(blob_id: str) -> GitError:
 def read_worktree_file(command: GitCommand, path: RepoPath, blob_id: str) -> bytes:
     """Return a blob as Git would write it at `path`: line ends and filters applied."""
     operand = b"--path=" + unescape_name(path)
-    return command.run(
+    return command.ask(
         "cat-file", "--filters", os.fsdecode(operand), require_object_id(blob_id)
     ).stdout
+
+
+def read_worktree_files(
+    command: GitCommand, blobs: Mapping[RepoPath, str]
+) -> Iterator[tuple[RepoPath, bytes]]:
+    """Yield what `read_worktree_file` returns for each path and blob, from one process."""
+    one_line = [path for path in blobs if _BATCH_PATH.fullmatch(unescape_name(path))]
+    # Git announces the size before the filter; so the end of each content is marked by the
+    # answer to a question for something that cannot be there.
+    mark = f"mlv-{secrets.token_hex(16)}".encode()
+    with command.stream("cat-file", "--batch", "--filters") as pipes:
+        for path in one_line:
+            query = require_object_id(blobs[path]).encode() + b" " + unescape_name(path)
+            with suppress(BrokenPipeError):  # Git has died: there will be no header
+                pipes.stdin.write(query + b"\n" + mark + b"\n")
+                pipes.stdin.flush()
+            header = pipes.stdout.readline()
+            if header and header.split()[1:2] != [b"blob"]:
+                raise _not_a_blob(blobs[path])
+            lines: list[bytes] = []
+            while (line := pipes.stdout.readline()) and line != mark + b" missing\n":
+                lines.append(line)
+            if not line:
+                return  # leaving the context says of what Git has died
+            yield path, b"".join(lines)[:-1]
+    for path in blobs.keys() - one_line:
+        yield path, read_worktree_file(command, path, blobs[path])

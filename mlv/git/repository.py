@@ -6,11 +6,10 @@ import os
 import re
 from typing import TYPE_CHECKING, BinaryIO
 
-import msgspec
-
 from mlv.errors import GitError
 from mlv.git.command import GitCommand
 from mlv.git.comparison import ChangedFile, format_patch, list_changed_files
+from mlv.git.head import Head, read_head
 from mlv.git.index import list_ignored, list_tracked
 from mlv.git.objects import (
     TreeFile,
@@ -20,18 +19,18 @@ from mlv.git.objects import (
     list_tree,
     read_blobs,
     read_worktree_file,
+    read_worktree_files,
     require_object_id,
 )
-from mlv.git.redact import redact_url
+from mlv.git.settings import REMOTES_QUESTION, parse_settings, read_settings, remotes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mlv.core.paths import RepoPath
     from mlv.git.discovery import GitLocation
 
-_BRANCHES = "refs/heads/"
 _OWN_REF = re.compile(r"refs/mlv/\S+\Z")
 
 _OPERATIONS = (
@@ -44,20 +43,6 @@ _OPERATIONS = (
     ("BISECT_LOG", "bisect"),
 )
 """What Git keeps for the time of an operation. A rebase keeps others' files as well."""
-
-
-class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """What is checked out.
-
-    Attributes:
-        commit: The commit, None if there is none yet.
-        tree: The commit's tree, None likewise.
-        branch: Name of the branch, None if HEAD is detached.
-    """
-
-    commit: str | None
-    tree: str | None
-    branch: str | None
 
 
 class GitRepository:
@@ -77,33 +62,15 @@ class GitRepository:
 
     def head(self) -> Head:
         """Return what is checked out."""
-        try:
-            output = self.command.run(
-                "rev-parse",
-                "HEAD^{commit}",
-                "HEAD^{tree}",
-                "--symbolic-full-name",
-                "HEAD",
-            )
-        except GitError:
-            if self.command.run("rev-parse", "-q", "--verify", "HEAD", accept=(0, 1)).status == 0:
-                raise  # there is a commit, and it is damaged
-            output = self.command.run("symbolic-ref", "HEAD")
-            return Head(commit=None, tree=None, branch=_parse_branch(output.stdout))
-        commit, tree, name = output.stdout.split(b"\n", 2)
-        return Head(commit=commit.decode(), tree=tree.decode(), branch=_parse_branch(name))
+        return read_head(self.command)
 
     def remotes(self) -> dict[str, str]:
         """Return the first URL of each remote, without credentials."""
-        remotes: dict[str, str] = {}
-        for key, value in self._settings(r"^remote\..*\.url$"):
-            name = key.removeprefix("remote.").removesuffix(".url")
-            remotes.setdefault(name, redact_url(value))
-        return remotes
+        return remotes_of(parse_settings(*self.command.ask_together(REMOTES_QUESTION)))
 
     def identity(self) -> str | None:
         """Return "Name <email>" as configured, or None if either is not."""
-        settings = dict(self._settings(r"^user\.(name|email)$"))
+        settings = dict(read_settings(self.command, r"^user\.(name|email)$"))
         name, email = settings.get("user.name"), settings.get("user.email")
         return f"{name} <{email}>" if name and email else None
 
@@ -132,7 +99,7 @@ class GitRepository:
         if not text or "\0" in text:
             return None
         revision = f"{text}^{{commit}}"
-        output = self.command.run(
+        output = self.command.ask(
             "rev-parse",
             "--verify",
             "--quiet",
@@ -154,6 +121,12 @@ class GitRepository:
     def read_worktree_file(self, path: RepoPath, blob_id: str) -> bytes:
         """Return a blob as Git would write it at `path`: line ends and filters applied."""
         return read_worktree_file(self.command, path, blob_id)
+
+    def read_worktree_files(
+        self, blobs: Mapping[RepoPath, str]
+    ) -> Iterator[tuple[RepoPath, bytes]]:
+        """Yield each of many blobs as Git would write it at its path, through one process."""
+        return read_worktree_files(self.command, blobs)
 
     def read_blobs(self, blob_ids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Yield each blob's id and content, in the order asked, through one process."""
@@ -186,18 +159,18 @@ class GitRepository:
     def refs(self, prefix: str) -> dict[str, str]:
         """Return the refs at or below `prefix`, such as `refs/mlv`, with their objects."""
         template = "--format=%(objectname) %(refname)"
-        output = self.command.run("for-each-ref", template, "--end-of-options", prefix)
+        output = self.command.ask("for-each-ref", template, "--end-of-options", prefix)
         records = (line.split(" ", 1) for line in os.fsdecode(output.stdout).splitlines())
         return {name: object_id for object_id, name in records}
 
     def set_ref(self, ref: str, commit: str) -> None:
         """Make a ref under `refs/mlv/` name a commit."""
         operands = (_require_own(ref), require_object_id(commit))
-        self.command.run("update-ref", "--no-deref", "--end-of-options", *operands)
+        self.command.ask("update-ref", "--no-deref", "--end-of-options", *operands)
 
     def delete_ref(self, ref: str) -> None:
         """Delete a ref under `refs/mlv/`, if it is there."""
-        self.command.run("update-ref", "-d", "--no-deref", "--end-of-options", _require_own(ref))
+        self.command.ask("update-ref", "-d", "--no-deref", "--end-of-options", _require_own(ref))
 
     def add_worktree(self, path: Path, commit: str) -> None:
         """Check a commit out, detached, into a new worktree at `path`. No hook runs."""
@@ -214,17 +187,6 @@ class GitRepository:
         except GitError:
             if path.exists():
                 raise
-
-    def _settings(self, pattern: str) -> Iterator[tuple[str, str]]:
-        output = self.command.ask("config", "-z", "--get-regexp", pattern, accept=(0, 1))
-        for record in output.stdout.decode("utf-8", "replace").split("\0")[:-1]:
-            key, _, value = record.partition("\n")
-            yield key, value
-
-
-def _parse_branch(name: bytes) -> str | None:
-    text = name.decode("utf-8", "replace").strip()
-    return text.removeprefix(_BRANCHES) if text.startswith(_BRANCHES) else None
 
 
 def _require_own(ref: str) -> str:

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import msgspec
 
 from mlv.core.paths import RepoPath, escape_name, unescape_name
 from mlv.git.discovery import STORE_NAME
-from mlv.git.sensitive import HEAD_SIZE_BYTES, holds_private_key, is_secret_path
+from mlv.git.sensitive import find_secret_in, is_secret_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
     from mlv.git.status import Change
 
-Reason = Literal["excluded", "large", "repository", "secret", "unreadable"]
+Reason = Literal["excluded", "filter", "large", "repository", "secret", "unreadable"]
 """Why a path is not in a snapshot.
 
-`repository` is another Git repository inside this one; `unreadable` is what cannot be
-read as a file, for want of permission or because it is a pipe, a socket or a device.
+`filter` is a file whose Git filter is missing or fails; `repository` is another Git
+repository inside this one; `unreadable` is what cannot be read as a file, for want of
+permission or because it is a pipe, a socket or a device.
 """
 
-_Verdict = Literal["take", "gone", "excluded", "large", "repository", "secret", "unreadable"]
+FindSecret = Callable[[BinaryIO], str | None]
+"""Returns the kind of secret that an open file seems to hold."""
 
 _NEW = frozenset({"added", "untracked"})
 """Kinds of change whose content Git does not have: only there a secret can be kept out."""
@@ -33,11 +37,22 @@ _NEW = frozenset({"added", "untracked"})
 _MIB = 1024 * 1024
 
 
-class SnapshotLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """How much a snapshot may add to the Git repository."""
+class SnapshotRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What stays out of a snapshot.
+
+    Attributes:
+        file_size_bytes: Larger files do.
+        untracked_size_bytes: Past this much in all, the largest untracked files do.
+        exclude: Files and directories that do, whoever tracks them.
+        allow_secrets: Patterns of paths or names of files that look like secrets and are none.
+        find_secret: How untracked files are looked into.
+    """
 
     file_size_bytes: int = 10 * _MIB
     untracked_size_bytes: int = 100 * _MIB
+    exclude: frozenset[RepoPath] = frozenset()
+    allow_secrets: tuple[str, ...] = ()
+    find_secret: FindSecret = find_secret_in
 
 
 class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,11 +62,13 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
         path: The path. If Git tracks it, the snapshot holds what the index holds.
         size_bytes: Size of the file, 0 for what is none.
         reason: Why.
+        detail: Which kind of secret it is, or which filter failed.
     """
 
     path: RepoPath
     size_bytes: int
     reason: Reason
+    detail: str = ""
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,24 +87,23 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     left_out: tuple[LeftOut, ...]
 
 
-def select_changes(
-    root: Path,
-    changes: Iterable[Change],
-    *,
-    limits: SnapshotLimits,
-    exclude: Sequence[RepoPath],
-) -> Selection:
+class _Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What to do with a path."""
+
+    verdict: Reason | Literal["take", "gone"]
+    size_bytes: int = 0
+    detail: str = ""
+
+
+def select_changes(root: Path, changes: Iterable[Change], rules: SnapshotRules) -> Selection:
     """Choose what a snapshot takes from the worktree.
 
     Args:
         root: Top directory of the worktree.
         changes: What differs, as Git lists it.
-        limits: Files above them are left out; of untracked ones the largest, until the
-            rest fits.
-        exclude: Files and directories to leave out, whoever tracks them.
+        rules: What stays out.
     """
-    top = os.fsencode(root)
-    excluded = {unescape_name(path) for path in exclude}
+    judge = _Judge(root, rules)
     tracked: list[bytes] = []
     remove: list[bytes] = []
     untracked: dict[bytes, int] = {}
@@ -95,76 +111,102 @@ def select_changes(
     for change in changes:
         if change.kind == "staged" or _is_store(change.path):
             continue
-        size, verdict = _examine(top, change, limits, excluded)
-        if verdict == "take" and change.kind in {"modified", "unmerged"}:
-            tracked.append(change.path)
-        elif verdict == "take":
-            untracked[change.path] = size
-        elif verdict == "gone":
+        found = judge.examine(change)
+        if found.verdict == "gone":
             remove.append(change.path)
-        else:
-            left_out.append(_left_out(change.path, size, verdict))
+        elif found.verdict != "take":
+            left_out.append(_left_out(change.path, found.size_bytes, found.verdict, found.detail))
             if change.kind == "unmerged":
                 remove.append(change.path)  # no tree can be written of a conflict
-    too_much = _largest_to_fit(untracked, limits.untracked_size_bytes)
+        elif change.kind in _NEW:
+            untracked[change.path] = found.size_bytes
+        else:
+            tracked.append(change.path)
+    too_much = _largest_to_fit(untracked, rules.untracked_size_bytes)
     left_out.extend(_left_out(path, untracked.pop(path), "large") for path in too_much)
     return Selection(
         add=(*tracked, *untracked),
         remove=tuple(remove),
         untracked=tuple(untracked),
-        left_out=tuple(sorted(left_out, key=lambda entry: entry.path)),
+        left_out=_sorted(left_out),
     )
 
 
-def _examine(
-    top: bytes,
-    change: Change,
-    limits: SnapshotLimits,
-    excluded: set[bytes],
-) -> tuple[int, _Verdict]:
-    """Return the size of the file, 0 for what is none, and what to do with it."""
-    path = os.path.join(top, change.path)  # noqa: PTH118  # bytes: any name is possible
-    is_excluded = _is_excluded(change.path, excluded)
-    try:
-        status = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return 0, "excluded" if is_excluded else "gone"
-    except OSError:
-        return 0, "excluded" if is_excluded else "unreadable"
-    size = status.st_size if stat.S_ISREG(status.st_mode) else 0
-    return size, "excluded" if is_excluded else _judge(path, status, change, limits)
+def refuse(root: Path, selection: Selection, paths: frozenset[bytes], detail: str) -> Selection:
+    """Return a selection without files that a Git filter could not take in.
+
+    Args:
+        root: Top directory of the worktree.
+        selection: What was to be taken.
+        paths: The files.
+        detail: Name of the filter.
+    """
+    top = os.fsencode(root)
+    refused = [
+        _left_out(path, os.lstat(os.path.join(top, path)).st_size, "filter", detail)  # noqa: PTH118
+        for path in paths
+        if os.path.lexists(os.path.join(top, path))  # noqa: PTH118
+    ]
+    return msgspec.structs.replace(
+        selection,
+        add=tuple(path for path in selection.add if path not in paths),
+        untracked=tuple(path for path in selection.untracked if path not in paths),
+        left_out=_sorted((*selection.left_out, *refused)),
+    )
 
 
-def _judge(
-    path: bytes,
-    status: os.stat_result,
-    change: Change,
-    limits: SnapshotLimits,
-) -> _Verdict:
-    if change.kind == "deleted":
-        return "gone"  # what is there now is a directory, or is behind a link
-    if change.kind == "repository":
-        return "repository"
-    if change.kind in _NEW and is_secret_path(os.fsdecode(change.path)):
-        return "secret"
-    if change.is_submodule or stat.S_ISLNK(status.st_mode):
-        return "take"
-    if not stat.S_ISREG(status.st_mode):
-        return "unreadable"
-    return _judge_content(path, status.st_size, change, limits)
+class _Judge:
+    """Looks at the files that changed."""
 
+    def __init__(self, root: Path, rules: SnapshotRules) -> None:
+        self._top = os.fsencode(root)
+        self._rules = rules
+        self._excluded = {unescape_name(path) for path in rules.exclude}
 
-def _judge_content(path: bytes, size: int, change: Change, limits: SnapshotLimits) -> _Verdict:
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123  # bytes: any name is possible
-            head = file.read(HEAD_SIZE_BYTES)
-    except FileNotFoundError:
-        return "gone"
-    except OSError:
-        return "unreadable"
-    if change.kind in _NEW and holds_private_key(head):
-        return "secret"
-    return "large" if size > limits.file_size_bytes else "take"
+    def examine(self, change: Change) -> _Found:
+        path = os.path.join(self._top, change.path)  # noqa: PTH118  # bytes: any name is possible
+        is_excluded = _is_excluded(change.path, self._excluded)
+        try:
+            status = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return _Found(verdict="excluded" if is_excluded else "gone")
+        except OSError:
+            return _Found(verdict="excluded" if is_excluded else "unreadable")
+        size = status.st_size if stat.S_ISREG(status.st_mode) else 0
+        found = _Found(verdict="excluded") if is_excluded else self._judge(path, status, change)
+        return msgspec.structs.replace(found, size_bytes=size)
+
+    def _judge(self, path: bytes, status: os.stat_result, change: Change) -> _Found:
+        if change.kind == "deleted":
+            return _Found(verdict="gone")  # there is a directory now, or it is behind a link
+        if change.kind == "repository":
+            return _Found(verdict="repository")
+        is_suspect = change.kind in _NEW and not self._is_allowed(change.path)
+        if is_suspect and is_secret_path(os.fsdecode(change.path)):
+            return _Found(verdict="secret", detail="by its name")
+        if change.is_submodule or stat.S_ISLNK(status.st_mode):
+            return _Found(verdict="take")
+        if stat.S_ISREG(status.st_mode):
+            return self._look_into(path, status.st_size, is_suspect=is_suspect)
+        return _Found(verdict="unreadable")
+
+    def _look_into(self, path: bytes, size: int, *, is_suspect: bool) -> _Found:
+        try:
+            with open(path, "rb") as file:  # noqa: PTH123  # bytes: any name is possible
+                secret = self._rules.find_secret(file) if is_suspect else None
+        except FileNotFoundError:
+            return _Found(verdict="gone")
+        except OSError:
+            return _Found(verdict="unreadable")
+        if secret is not None:
+            return _Found(verdict="secret", detail=secret)
+        return _Found(verdict="large" if size > self._rules.file_size_bytes else "take")
+
+    def _is_allowed(self, path: bytes) -> bool:
+        text = os.fsdecode(path)
+        names = (text, escape_name(path), text.rpartition("/")[2])
+        allowed = self._rules.allow_secrets
+        return any(name == each or fnmatchcase(name, each) for each in allowed for name in names)
 
 
 def _is_store(path: bytes) -> bool:
@@ -190,9 +232,9 @@ def _largest_to_fit(sizes: dict[bytes, int], limit: int) -> list[bytes]:
     return dropped
 
 
-def _left_out(path: bytes, size: int, reason: Reason) -> LeftOut:
-    return LeftOut(
-        path=RepoPath(escape_name(path)),
-        size_bytes=size,
-        reason=reason,
-    )
+def _left_out(path: bytes, size: int, reason: Reason, detail: str = "") -> LeftOut:
+    return LeftOut(path=RepoPath(escape_name(path)), size_bytes=size, reason=reason, detail=detail)
+
+
+def _sorted(left_out: Iterable[LeftOut]) -> tuple[LeftOut, ...]:
+    return tuple(sorted(left_out, key=lambda entry: entry.path))

@@ -9,35 +9,47 @@ Source: gitglossary(7), "index"; git-update-index(1), "Racy Git".
 
 from __future__ import annotations
 
-import shutil
-from contextlib import suppress
-from pathlib import Path
-from tempfile import TemporaryDirectory
+import os
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from mlv.core.paths import RepoPath, escape_name
-from mlv.errors import GitError, StorageError
-from mlv.git.repository import Head
-from mlv.git.selection import LeftOut, Selection, SnapshotLimits, select_changes
-from mlv.git.status import list_changes
+from mlv.git.command import Output
+from mlv.git.failures import DIED, failed_filter, git_failure
+from mlv.git.head import Head
+from mlv.git.selection import LeftOut, Selection, SnapshotRules, refuse, select_changes
+from mlv.git.worktree_state import (
+    INDEX_SETTINGS,
+    WorktreeState,
+    copied_index,
+    read_worktree_state,
+    terminate_each,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from pathlib import Path
 
+    from mlv.git.command import GitCommand
     from mlv.git.repository import GitRepository
 
-_DEFAULT_LIMITS = SnapshotLimits()
+_DEFAULT_RULES = SnapshotRules()
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "mlv",
     "GIT_AUTHOR_EMAIL": "mlv@localhost",
     "GIT_COMMITTER_NAME": "mlv",
     "GIT_COMMITTER_EMAIL": "mlv@localhost",
 }
-# A split index would be written back in part to the user's Git directory; a warning
-# about line endings must not become a refusal.
-_INDEX_SETTINGS = ("-c", "core.splitIndex=false", "-c", "core.safecrlf=false")
+_EMPTY_TREES = frozenset(
+    {
+        "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+        "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+    }
+)
+"""The tree of no files, by SHA-1 and by SHA-256."""
+
+_UNTOUCHED = frozenset({"untracked", "repository"})
+"""Kinds of change that leave the index as HEAD is."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,109 +78,112 @@ def take_snapshot(
     *,
     ref: str,
     message: str,
-    when: int,
-    limits: SnapshotLimits = _DEFAULT_LIMITS,
-    exclude: Sequence[RepoPath] = (),
+    when: int | None = None,
+    rules: SnapshotRules = _DEFAULT_RULES,
+    state: WorktreeState | None = None,
 ) -> Snapshot:
     """Record the whole worktree as a commit, and name it so that Git keeps it.
 
-    Equal states, messages and times give equal commits.
+    Equal states, messages and times give equal commits. Before the first commit, the
+    snapshot has no parent.
 
     Args:
         repository: The worktree to record.
         ref: Name to give the commit, under `refs/mlv/`; moved if it is there.
         message: The commit's message.
-        when: The commit's time, in seconds since 1970.
-        limits: What is too large to go into Git.
-        exclude: Files and directories to leave out, because they are kept elsewhere.
+        when: The commit's time, in seconds since 1970; None for that of HEAD, so that
+            equal code gives equal commits.
+        rules: What stays out.
+        state: What was read of the worktree just before; None to read it.
 
     Raises:
-        GitError: There is no commit yet, or Git refuses.
+        GitError: Git refuses.
         StorageError: The snapshot cannot be written.
     """
-    head = repository.head()
-    if head.commit is None or head.tree is None:
-        reason = "this repository has no commit yet"
-        raise GitError(reason, hint="make one with `git add -A && git commit -m 'first commit'`")
-    changes = list_changes(repository.command)
-    selection = select_changes(
-        repository.location.root,
-        changes,
-        limits=limits,
-        exclude=exclude,
-    )
-    is_staged = any(change.kind not in {"untracked", "repository"} for change in changes)
+    state = state or read_worktree_state(repository)
+    head = state.head
+    selection = select_changes(repository.location.root, state.changes, rules)
     tree, commit = head.tree, head.commit
-    if is_staged or selection.add or selection.remove:
-        tree = _write_tree(repository, selection)
-    if tree != head.tree:
-        commit = _write_commit(
-            repository, tree=tree, parent=head.commit, message=message, when=when
-        )
+    is_staged = any(change.kind not in _UNTOUCHED for change in state.changes)
+    if tree is None or is_staged or selection.add or selection.remove:
+        tree, selection = _write_tree(repository, state, selection)
+    if commit is None or tree != head.tree:
+        time_s = head.time_s if when is None else when
+        commit = _write_commit(repository.command, tree, head.commit, message, time_s)
     repository.set_ref(ref, commit)
     return Snapshot(
         commit=commit,
         tree=tree,
         head=head,
-        dirty=tree != head.tree,
+        dirty=tree not in _EMPTY_TREES if head.tree is None else tree != head.tree,
         untracked=tuple(RepoPath(escape_name(path)) for path in selection.untracked),
         left_out=selection.left_out,
     )
 
 
-def _write_tree(repository: GitRepository, selection: Selection) -> str:
-    try:
-        with TemporaryDirectory(prefix="mlv-") as directory:
-            index = Path(directory) / "index"
-            with suppress(FileNotFoundError):
-                # The time of the index is part of its meaning: Git rereads files that
-                # are not older. A copy with a new time would miss late changes.
-                shutil.copy2(repository.location.git_dir / "index", index)
-            return _update_index(repository, index, selection)
-    except OSError as error:
-        message = f"cannot copy the Git index: {error}"
-        raise StorageError(message) from error
+def _write_tree(
+    repository: GitRepository, state: WorktreeState, selection: Selection
+) -> tuple[str, Selection]:
+    """Write the tree; leave out what no Git filter can take in."""
+    command = repository.command
+    with copied_index(repository, state.unwatched) as index:
+        environment = {"GIT_INDEX_FILE": str(index)}
+        if selection.remove:
+            command.ask(
+                *(*INDEX_SETTINGS, "update-index", "-z", "--force-remove", "--stdin"),
+                stdin=terminate_each(selection.remove),
+                environment=environment,
+            )
+        while selection.add:
+            output = _add(command, index, selection.add)
+            if output.status == 0:
+                break
+            name, refused = _refused(command, output, selection.add)
+            selection = refuse(repository.location.root, selection, refused, name)
+        written = command.ask(*INDEX_SETTINGS, "write-tree", environment=environment)
+    return written.stdout.decode().strip(), selection
 
 
-def _update_index(repository: GitRepository, index: Path, selection: Selection) -> str:
-    run = repository.command.run
-    environment = {"GIT_INDEX_FILE": str(index)}
-    update = (*_INDEX_SETTINGS, "update-index", "-z")
-    if selection.remove:
-        paths = _terminate_each(selection.remove)
-        run(*update, "--force-remove", "--stdin", stdin=paths, environment=environment)
-    if selection.add:
-        paths = _terminate_each(selection.add)
-        # A file may have vanished by now, or stand where one that is kept has been.
-        options = ("--add", "--remove", "--replace", "--stdin")
-        run(*update, *options, stdin=paths, environment=environment)
-    output = run(*_INDEX_SETTINGS, "write-tree", environment=environment)
-    return output.stdout.decode().strip()
+def _add(command: GitCommand, index: Path, paths: tuple[bytes, ...]) -> Output:
+    # A file may have vanished by now, or stand where one that is kept has been.
+    options = ("-z", "--add", "--remove", "--replace", "--stdin")
+    return command.ask(
+        *(*INDEX_SETTINGS, "update-index", *options),
+        stdin=terminate_each(paths),
+        environment={"GIT_INDEX_FILE": str(index)},
+        accept=(0, DIED),
+    )
 
 
-def _terminate_each(paths: tuple[bytes, ...]) -> bytes:
-    return b"".join(path + b"\0" for path in paths)
+def _refused(
+    command: GitCommand, output: Output, paths: tuple[bytes, ...]
+) -> tuple[str, frozenset[bytes]]:
+    """Return the name of a Git filter that is missing or broken, and the files that need it.
+
+    Raises:
+        GitError, StorageError: Git died of something else.
+    """
+    error = git_failure(("update-index",), output.status, output.stderr)
+    failed = failed_filter(output.stderr)
+    if failed is None:
+        raise error
+    answer = command.ask("check-attr", "-z", "--stdin", "filter", stdin=terminate_each(paths))
+    fields = answer.stdout.split(b"\0")
+    rows = zip(fields[::3], fields[2::3], strict=False)
+    refused = frozenset(path for path, name in rows if name == os.fsencode(failed))
+    if refused.isdisjoint(paths):
+        raise error
+    return failed, refused
 
 
 def _write_commit(
-    repository: GitRepository,
-    *,
-    tree: str,
-    parent: str,
-    message: str,
-    when: int,
+    command: GitCommand, tree: str, parent: str | None, message: str, time_s: int
 ) -> str:
-    date = f"@{when} +0000"
-    output = repository.command.run(
-        "-c",
-        "i18n.commitEncoding=UTF-8",
-        "commit-tree",
-        "--no-gpg-sign",
-        "-p",
-        parent,
-        "-F",
-        "-",
-        tree,
+    date = f"@{time_s} +0000"
+    output = command.ask(
+        *("-c", "i18n.commitEncoding=UTF-8", "commit-tree", "--no-gpg-sign"),
+        *(() if parent is None else ("-p", parent)),
+        *("-F", "-", tree),
         stdin=message.encode("utf-8", "replace"),
         environment={**_IDENTITY, "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date},
     )

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from mlv.git.command import Question
+from mlv.git.failures import DIED, failed_filter, git_failure
 from mlv.git.objects import SUBMODULE_MODE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
-    from mlv.git.command import GitCommand
+    from mlv.git.command import GitCommand, Output
 
 _FIELDS_BEFORE_PATH = {b"1": 8, b"u": 10}
 _MODE_FIELD = {b"1": 5, b"u": 6}
@@ -46,22 +49,68 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     is_submodule: bool = False
 
 
-def list_changes(command: GitCommand) -> tuple[Change, ...]:
-    """Return everything that `git status` sees, ignored files left aside.
+def status_question(index: Path | None = None, *, without_filters: Sequence[str] = ()) -> Question:
+    """Return the question that `parse_status` reads the answer to.
 
     Submodules count by their checked-out commit alone. The index is not refreshed.
 
+    Args:
+        index: The index to look at; None for that of the worktree.
+        without_filters: Filters whose programs are missing. Files that need them, and that
+            were touched since they were staged, count as modified.
+    """
+    settings = (
+        setting
+        for name in without_filters
+        for key in ("clean=", "process=", "required=false")
+        for setting in ("-c", f"filter.{name}.{key}")
+    )
+    return Question(
+        arguments=(
+            *settings,
+            "status",
+            "--porcelain=v2",
+            "-z",
+            "--no-renames",
+            "--untracked-files=all",
+            "--ignore-submodules=dirty",
+        ),
+        environment={} if index is None else {"GIT_INDEX_FILE": str(index)},
+        accept=(0, DIED),
+    )
+
+
+def ask_status(
+    command: GitCommand, index: Path | None = None, answer: Output | None = None
+) -> Output:
+    """Return the answer to `status_question`; if need be, without the filters that fail.
+
+    Args:
+        command: Git on the worktree.
+        index: The index to look at; None for that of the worktree.
+        answer: What the question was answered with, if it was asked already.
+
+    Raises:
+        GitError: Git refuses.
+    """
+    if answer is None:
+        (answer,) = command.ask_together(status_question(index))
+    failing: list[str] = []
+    while answer.status != 0:
+        name = failed_filter(answer.stderr)
+        if name is None or name in failing:
+            raise git_failure(("status",), answer.status, answer.stderr)
+        failing.append(name)
+        (answer,) = command.ask_together(status_question(index, without_filters=failing))
+    return answer
+
+
+def parse_status(answer: Output) -> tuple[Change, ...]:
+    """Return everything that `git status` saw, ignored files left aside.
+
     Source: git-status(1), "Porcelain Format Version 2".
     """
-    output = command.run(
-        "status",
-        "--porcelain=v2",
-        "-z",
-        "--no-renames",
-        "--untracked-files=all",
-        "--ignore-submodules=dirty",
-    )
-    return (*_parse_changes(output.stdout), *_parse_complaints(output.stderr))
+    return (*_parse_changes(answer.stdout), *_parse_complaints(answer.stderr))
 
 
 def _parse_changes(listing: bytes) -> Iterator[Change]:

@@ -1,1 +1,4 @@
-"""Callbacks that report training in other libraries to the active run."""
+"""Callbacks that report training in other libraries to the active run.
+
+Each module needs the library that it is named after, and nothing else imports it.
+"""

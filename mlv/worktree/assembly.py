@@ -18,7 +18,9 @@ from mlv.store.directory_row import (
 )
 from mlv.worktree.columns import count_files, covers_of, raw_entries_of, split_names
 from mlv.worktree.open_directory import check_depth, join_path
+from mlv.worktree.picks import Picks
 from mlv.worktree.scan_directory import is_valid, make_tree, mark_of
+from mlv.worktree.scan_plan import ScanPlan
 from mlv.worktree.scan_tasks import (
     LARGE_BYTES,
     ManyNames,
@@ -54,6 +56,7 @@ class Assembly:
         read_bytes: How much may be read within one task.
         keep: Whether to keep what is known of directories that are finished.
         progress: Is told of each result.
+        picks: Which files count; None for all.
     """
 
     def __init__(
@@ -64,14 +67,15 @@ class Assembly:
         read_bytes: int,
         keep: bool,
         progress: Progress | None,
+        picks: Picks | None = None,
     ) -> None:
-        self.root = Directory(0, path, None)
+        self._plan = ScanPlan(path, taker.directories, read_bytes=read_bytes, picks=picks)
+        self.root = Directory(0, path, None, self._plan.suffix)
         self.n_names = 0
         self.n_bytes = 0
         self.large: list[ReadTask] = []
         self._taker = taker
         self._mark = mark_of(taker)
-        self._read_bytes = read_bytes
         self._keep = keep
         self._progress = progress
         self._directories = {0: self.root}
@@ -79,9 +83,9 @@ class Assembly:
         self._n_directories = 1
         self._late: list[Directory] = []
 
-    def first_task(self) -> ScanTask:
+    def first_tasks(self) -> list[ScanTask]:
         """Return what to begin with."""
-        return ScanTask(number=0, path=self.root.path, read_bytes=self._read_bytes)
+        return list(self._plan.look_into(self.root))
 
     def take(self, result: Result) -> list[Task]:
         """Take what came of a task, and return tasks that come of that.
@@ -116,11 +120,11 @@ class Assembly:
         """
         checksum, row = directory.parts[first]
         if row is not None:
-            part = decode_part(row, directory.path, first)
+            part = decode_part(row, directory.key, first)
             if part is not None:
                 return part
         if self._taker.directories is not None:
-            known = self._taker.directories.find(directory.path, first)
+            known = self._taker.directories.find(directory.key, first)
             if known is not None and known.checksum == checksum:
                 return known.part
         message = f"{os.fsdecode(directory.path)!r} changed while it was being read"
@@ -150,22 +154,23 @@ class Assembly:
             check_depth(self.root.path, directory.path)
         for name in split_names(result.subdirectories):
             path = join_path(directory.path, name)
-            inner = Directory(self._n_directories, path, directory)
+            inner = Directory(self._n_directories, path, directory, self._plan.suffix)
             self._directories[inner.number] = inner
             self._n_directories += 1
             directory.n_pending += 1
             if self._keep:
                 directory.inner[name] = inner
-            yield ScanTask(number=inner.number, path=path, read_bytes=self._read_bytes)
+            yield from self._plan.look_into(inner)
 
     def _read(self, directory: Directory, result: ScannedPart) -> Iterator[Task]:
         """Yield tasks for what was left unread; put large files aside."""
         if not result.unread or result.row is None:
             return
-        part = _decode(result.row, directory.path, result.first)
+        part = _decode(result.row, directory.key, result.first)
         self._open[result.number, result.first] = OpenPart(part, len(result.unread))
         directory.n_pending += 1
-        for task, n_bytes in plan_reads(directory.path, result):
+        plan = plan_reads(directory.path, result, follow_links=self._plan.follow_links)
+        for task, n_bytes in plan:
             if n_bytes > LARGE_BYTES:
                 self.large.append(task)
             else:
@@ -181,7 +186,7 @@ class Assembly:
             return
         del self._open[key]
         filled = part.part()
-        row = encode_part(filled, directory.path, result.first)
+        row = encode_part(filled, directory.key, result.first)
         directory.parts[result.first] = (checksum_of(row), row)
         n_files, total_bytes = count_files(filled)
         directory.n_files += n_files
@@ -194,18 +199,12 @@ class Assembly:
         cache = self._taker.directories
         names = split_names(result.names)
         self.n_names += len(names)
-        firsts = [] if cache is None else cache.list_parts(directory.path)
+        firsts = self._plan.list_parts(directory)
         directory.n_pending -= 1
         for first, part in slice_names(names, firsts):
             if part or not first:
                 directory.n_pending += 1
-                yield ScanTask(
-                    number=result.number,
-                    path=directory.path,
-                    read_bytes=self._read_bytes,
-                    first=first,
-                    names=b"\0".join(part),
-                )
+                yield self._plan.task(directory, first, part)
             elif cache is not None:
                 cache.forget_part(directory.path, first)
 
@@ -271,9 +270,9 @@ class Assembly:
             known = tree if not first else None
             new = row
             if row is None and known is not None and known is not directory.tree:
-                new = encode_part(self.part(directory, first), directory.path, first)
+                new = encode_part(self.part(directory, first), directory.key, first)
             if new is not None:
-                cache.add(directory.path, first, known, new)
+                cache.add(directory.key, first, known, new)
 
     def _forget(self, directory: Directory, gone: Iterable[bytes]) -> None:
         if self._taker.directories is not None:

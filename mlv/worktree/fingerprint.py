@@ -16,9 +16,10 @@ from mlv.errors import FileChangedError, MissingFileError, UnreadableFileError
 from mlv.worktree.assembly import Progress
 from mlv.worktree.columns import KINDS
 from mlv.worktree.open_directory import SKIPPED_NAMES
+from mlv.worktree.picks import Picks
 from mlv.worktree.scan import scan
 from mlv.worktree.scan_file import FileTaker
-from mlv.worktree.sinks import HashCached, HashOnly, Sink, taker_of
+from mlv.worktree.sinks import HashCached, HashOnly, Sink, TreesOnly, taker_of
 
 __all__ = [
     "SKIPPED_NAMES",
@@ -26,9 +27,11 @@ __all__ = [
     "HashOnly",
     "Progress",
     "Sink",
+    "TreesOnly",
     "errors_in_words",
     "find_fingerprint",
     "fingerprint",
+    "fingerprint_picked",
 ]
 
 
@@ -56,6 +59,28 @@ def fingerprint(path: Path, sink: Sink, *, progress: Progress | None = None) -> 
     if found is None:
         message = f"{str(path)!r} is neither a file, a directory nor a symbolic link"
         raise UnreadableFileError(message)
+    return found
+
+
+def fingerprint_picked(directory: Path, picks: Picks, sink: Sink) -> Fingerprint:
+    """Return what some of the files of a directory hold, as a tree that lists only those.
+
+    Args:
+        directory: Where they are.
+        picks: The files; those that are not there any more are passed over.
+        sink: Where content goes.
+
+    Raises:
+        MissingFileError: There is no such directory.
+        UnreadableFileError: Something may not be read, or has a name that cannot be stored.
+        FileChangedError: A file changed each time while it was being read, or a directory
+            vanished meanwhile.
+    """
+    with errors_in_words(directory):
+        found = scan(os.fsencode(Path.cwd() / directory), sink, picks=picks).root.found
+    if found is None:
+        message = "a scan has ended, and its first directory is not finished"
+        raise AssertionError(message)
     return found
 
 

@@ -18,6 +18,7 @@ from mlv.store.trees import go_down
 from mlv.worktree.assembly import Assembly, Progress
 from mlv.worktree.columns import raw_entries_of
 from mlv.worktree.fingerprint import errors_in_words, find_fingerprint
+from mlv.worktree.picks import Picks
 from mlv.worktree.scan import scan
 from mlv.worktree.scanned import Directory
 from mlv.worktree.sinks import Sink
@@ -45,6 +46,7 @@ def diff_worktree(
     sink: Sink,
     *,
     progress: Progress | None = None,
+    picks: Picks | None = None,
 ) -> WorktreeDiff:
     """Compare what is at `path` with what was there, file by file.
 
@@ -57,6 +59,7 @@ def diff_worktree(
         objects: Holds the trees of `before`.
         sink: Where content goes; of an open transaction, if it uses the stat cache.
         progress: Is told how far the scan has come.
+        picks: Which files below a directory count; None for all.
 
     Raises:
         UnreadableFileError, FileChangedError: As `fingerprint`.
@@ -67,7 +70,8 @@ def diff_worktree(
     assembly = None
     if path.is_dir() and not path.is_symlink():
         with errors_in_words(path):
-            assembly = scan(os.fsencode(Path.cwd() / path), sink, progress=progress, keep=True)
+            top = os.fsencode(Path.cwd() / path)
+            assembly = scan(top, sink, progress=progress, keep=True, picks=picks)
         now = assembly.root.found
     else:
         now = find_fingerprint(path, sink)

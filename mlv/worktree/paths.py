@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from mlv.core.paths import RepoPath, escape_name, unescape_name
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 def repo_path(root: Path, path: Path) -> RepoPath:
@@ -40,7 +43,16 @@ def real_path(root: Path, path: RepoPath) -> Path:
 
 def is_inside(path: RepoPath) -> bool:
     """Tell whether a path lies in the repository."""
-    return not path.startswith("/")
+    return not path.startswith("/") and not is_url(path)
+
+
+def is_url(text: str) -> bool:
+    """Tell whether a text is a URL and no path.
+
+    >>> is_url("s3://bucket/train.csv"), is_url("data/train.csv")
+    (True, False)
+    """
+    return _URL.match(text) is not None
 
 
 def _resolve_parent(path: str) -> str:

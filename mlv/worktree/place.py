@@ -16,10 +16,24 @@ from typing import Literal
 from mlv.core.paths import RepoPath
 from mlv.core.tree import EntryKind
 from mlv.store.durable import write_all
-from mlv.worktree.handles import in_the_way, is_directory, parent_directory, unlink
+from mlv.worktree.handles import (
+    in_the_way,
+    is_directory,
+    opened_directory,
+    parent_directory,
+    split_path,
+    unlink,
+)
 from mlv.worktree.temporary import TEMPORARY_PATTERN, new_file, temporary_name
 
-__all__ = ["TEMPORARY_PATTERN", "Durability", "place", "remove", "remove_directory"]
+__all__ = [
+    "TEMPORARY_PATTERN",
+    "Durability",
+    "place",
+    "place_directory",
+    "remove",
+    "remove_directory",
+]
 
 Durability = Literal["durable", "scratch"]
 """Whether what was placed must survive a loss of power."""
@@ -69,6 +83,18 @@ def place(
         if durability == "durable":
             os.fsync(directory)
     return made
+
+
+def place_directory(root: Path, path: RepoPath) -> None:
+    """Make a directory, and those above it, where there is none.
+
+    Raises:
+        WorktreeError: The path leaves the worktree, or a file or a symbolic link is in
+            the way.
+        OSError: The disk is full or failing.
+    """
+    with opened_directory(root, split_path(path), []):
+        pass
 
 
 def remove(root: Path, path: RepoPath) -> None:

@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
-from mlv.store.object_writer import ObjectWriter
 from mlv.worktree.assembly import Assembly, Progress
+from mlv.worktree.picks import Picks
 from mlv.worktree.scan_directory import read_files, scan_part
 from mlv.worktree.scan_tasks import ReadTask, Result, Task
-from mlv.worktree.sinks import Sink, Taker, forked_taker, may_fork, taker_of
+from mlv.worktree.sinks import Sink, Taker, forked_taker, may_fork, taker_of, writer_of
 
 _MANY_NAMES = 2000
 _MANY_BYTES = 64 << 20
@@ -27,6 +27,7 @@ def scan(
     progress: Progress | None = None,
     n_workers: int | None = None,
     keep: bool = False,
+    picks: Picks | None = None,
 ) -> Assembly:
     """Look at all that a directory holds; give its content to a sink.
 
@@ -36,6 +37,7 @@ def scan(
         progress: Is told how far it has come.
         n_workers: How many processes to use; None for as many as it is worth.
         keep: Whether the entries of directories are wanted afterwards.
+        picks: Which files count; None for all.
 
     Returns:
         What was found; everything in it is finished.
@@ -53,8 +55,9 @@ def scan(
         read_bytes=_TASK_BYTES if may_share else _NO_LIMIT,
         keep=keep,
         progress=progress,
+        picks=picks,
     )
-    tasks = deque[Task]([assembly.first_task()])
+    tasks = deque[Task](assembly.first_tasks())
     while tasks:
         if may_share and len(tasks) > 1 and _is_much(assembly):
             may_share = False
@@ -75,7 +78,8 @@ def _work_in_processes(
 
     n_processes = count_workers() if n_workers is None else n_workers
     if n_processes > 1:
-        with sink.with_workers() if isinstance(sink, ObjectWriter) else nullcontext():
+        objects = writer_of(sink)
+        with nullcontext() if objects is None else objects.with_workers():
             run_in_workers(tasks, lambda: _work(sink), assembly.take, n_workers=n_processes)
     return n_processes > 1
 

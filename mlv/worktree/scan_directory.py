@@ -24,6 +24,7 @@ from mlv.store.stable_read import STATE_BYTES, pack_state
 from mlv.worktree.columns import (
     DIRECTORY,
     FILE,
+    LINK,
     PASSED_OVER,
     count_files,
     covers_of,
@@ -74,7 +75,9 @@ def read_files(task: ReadTask, taker: Taker) -> ReadFiles:
         UnreadableFileError, FileChangedError, OSError: As `scan_part`.
     """
     with opened(task.path) as descriptor:
-        files = FileTaker(taker, task.path, descriptor, time.time_ns())
+        files = FileTaker(
+            taker, task.path, descriptor, time.time_ns(), follow_links=task.follow_links
+        )
         names = split_names(task.names)
         taken = tuple(files.look_and_take(os.fsdecode(name)) for name in names)
     return ReadFiles(number=task.number, first=task.first, names=task.names, files=taken)
@@ -115,11 +118,11 @@ def is_valid(
         taker: Says whether the tree has to be in the store.
         mark: Of what is in the store.
     """
-    return (
-        known is not None
-        and known.covers == covers
-        and (taker.is_known is None or known.mark == mark != NOT_STORED)
-    )
+    if known is None or known.covers != covers:
+        return False
+    if taker.has_tree is not None:
+        return taker.has_tree(known.digest, known.size_bytes)
+    return taker.is_known is None or known.mark == mark != NOT_STORED
 
 
 class _PartScan:
@@ -132,21 +135,44 @@ class _PartScan:
         self._left_bytes = task.read_bytes
         self._unread: list[tuple[bytes, int]] = []
         directories = taker.directories
-        self._known = None if directories is None else directories.find(task.path, task.first)
+        self._known = None if directories is None else directories.find(task.key, task.first)
         self._mark = mark_of(taker)
 
     def scan(self, names: list[str]) -> ScannedPart:
-        files = FileTaker(self._taker, self._task.path, self._descriptor, time.time_ns())
-        descriptor, lstat = self._descriptor, os.lstat
-        found = [lstat(name, dir_fd=descriptor) for name in names]
+        task, descriptor, lstat = self._task, self._descriptor, os.lstat
+        now_ns = time.time_ns()
+        files = FileTaker(
+            self._taker, task.path, descriptor, now_ns, follow_links=task.follow_links
+        )
+        if task.directories is None:
+            found = [lstat(name, dir_fd=descriptor) for name in names]
+        else:
+            names, found = self._look_at_picked(names, task.directories)
         states = [pack_state(each) for each in found]
         if self._known is not None and self._is_stored(self._known):
             part = self._known.part
             if part.names == join_names(names) and part.states == b"".join(states):
                 return self._finish(part, self._known.checksum, None)
         part = self._fill(names, found, states, files)
-        row = encode_part(part, self._task.path, self._task.first)
+        row = encode_part(part, self._task.key, self._task.first)
         return self._finish(part, checksum_of(row), row)
+
+    def _look_at_picked(
+        self, names: list[str], directories: bytes
+    ) -> tuple[list[str], list[os.stat_result]]:
+        """Return those names that are there, and are of files or directories as they should be."""
+        inner = set(os.fsdecode(directories).split("\0"))
+        there: list[str] = []
+        found: list[os.stat_result] = []
+        for name in names:
+            try:
+                status = os.lstat(name, dir_fd=self._descriptor)
+            except FileNotFoundError:
+                continue
+            if stat.S_ISDIR(status.st_mode) == (name in inner):
+                there.append(name)
+                found.append(status)
+        return there, found
 
     def _is_stored(self, known: KnownPart) -> bool:
         """Tell whether all that a part names is where it has to be."""
@@ -189,16 +215,23 @@ class _PartScan:
 
     def _earlier(self) -> dict[tuple[str, bytes], TakenFile]:
         """Return what is known of files, by their name and state."""
-        if self._known is None:
-            return {}
-        part = self._known.part
-        is_stored = self._is_stored(self._known)
+        known = {} if self._known is None else self._files_of(self._known)
+        task, directories = self._task, self._taker.directories
+        if task.key != task.path and directories is not None:
+            # All of the directory may have been scanned before.
+            whole = directories.find(task.path, task.first)
+            known = known if whole is None else {**self._files_of(whole), **known}
+        return known
+
+    def _files_of(self, earlier: KnownPart) -> dict[tuple[str, bytes], TakenFile]:
+        part = earlier.part
+        is_stored = self._is_stored(earlier)
         known: dict[tuple[str, bytes], TakenFile] = {}
         names = os.fsdecode(part.names).split("\0") if part.names else []
         for index, (name, kind, size) in enumerate(
             zip(names, part.kinds, read_sizes(part), strict=True)
         ):
-            if kind in {DIRECTORY, PASSED_OVER}:
+            if kind in {DIRECTORY, PASSED_OVER} or (kind == LINK and self._task.follow_links):
                 continue
             state = part.states[index * STATE_BYTES : (index + 1) * STATE_BYTES]
             digest = part.digests[index * _DIGEST_BYTES : (index + 1) * _DIGEST_BYTES]
@@ -214,7 +247,7 @@ class _PartScan:
         if is_finished:
             tree = self._tree(part, checksum, n_files, total_bytes)
             if tree is not known and row is None:
-                row = encode_part(part, self._task.path, self._task.first)
+                row = encode_part(part, self._task.key, self._task.first)
         return ScannedPart(
             number=self._task.number,
             first=self._task.first,
@@ -231,7 +264,7 @@ class _PartScan:
         )
 
     def _gone(self, subdirectories: list[bytes]) -> tuple[bytes, ...]:
-        if self._known is None:
+        if self._known is None or self._task.directories is not None:
             return ()
         return tuple(set(subdirectories_of(self._known.part)).difference(subdirectories))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 
 from mlv.core.digest import Digest
 from mlv.errors import FileChangedError, UnreadableFileError
@@ -35,13 +36,23 @@ class FileTaker:
         directory: Path of the directory, for messages.
         descriptor: The open directory.
         now_ns: When the directory was looked at, before any file in it.
+        follow_links: Whether links stand for what lies behind them.
     """
 
-    def __init__(self, taker: Taker, directory: bytes, descriptor: int, now_ns: int) -> None:
+    def __init__(
+        self,
+        taker: Taker,
+        directory: bytes,
+        descriptor: int,
+        now_ns: int,
+        *,
+        follow_links: bool = False,
+    ) -> None:
         self._taker = taker
         self._directory = directory
         self._descriptor = descriptor
         self._racy_ns = now_ns - RACY_NS
+        self._follow_links = follow_links
         self._add_small = taker.add_small
         self._small_bytes = taker.small_bytes
 
@@ -101,6 +112,8 @@ class FileTaker:
             linked = find_linked_object(self._taker.links_to, directory, target)
             if linked is not None:
                 return self._take_object(name, linked, state)
+        if self._follow_links:
+            return self._take_behind(name)
         return TakenFile(LINK, len(target), self._add_small(target), state)
 
     def _take_object(self, name: str, digest: Digest, state: bytes) -> TakenFile:
@@ -113,6 +126,16 @@ class FileTaker:
             raise UnreadableFileError(message, hint=f"rm {path!r}") from error
         kind = EXEC if found.st_mode & stat.S_IXUSR else FILE
         return TakenFile(kind, found.st_size, bytes.fromhex(digest), state)
+
+    def _take_behind(self, name: str) -> TakenFile:
+        """Take a link for the file that it leads to, which may change while the link does not."""
+        path = Path(os.path.realpath(path_of(self._directory, self._descriptor, name)))
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            return TakenFile(PASSED_OVER, 0, NO_DIGEST, NO_STATE)
+        kind = EXEC if found.st_mode & stat.S_IXUSR else FILE
+        content = self._taker.add_file(path)
+        return TakenFile(kind, content.size_bytes, bytes.fromhex(content.digest), NO_STATE)
 
     def _believed(self, found: os.stat_result, state: bytes) -> bytes:
         """Return the state to remember: none when the file could change unseen."""

@@ -51,16 +51,24 @@ class ScanTask(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         number: Of the directory, for whoever gave the task.
         path: Of the directory, absolute.
+        key: What the stat cache knows the directory by: its path, with something behind
+            it when only some names count.
         read_bytes: How much of the files' content may be read on the way.
         first: First name that the part covers.
         names: Names in the part, joined by NUL; None for all that are there.
+        directories: Names of the directories among them, when only some names count;
+            those of them that are not there are passed over.
+        follow_links: Whether links stand for what lies behind them.
     """
 
     number: int
     path: bytes
+    key: bytes
     read_bytes: int
     first: bytes = b""
     names: bytes | None = None
+    directories: bytes | None = None
+    follow_links: bool = False
 
 
 class ReadTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,12 +79,14 @@ class ReadTask(msgspec.Struct, frozen=True, kw_only=True):
         path: Of the directory, absolute.
         first: First name of the part that they are in.
         names: The files, joined by NUL.
+        follow_links: Whether links stand for what lies behind them.
     """
 
     number: int
     path: bytes
     first: bytes
     names: bytes
+    follow_links: bool = False
 
 
 class ManyNames(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,7 +200,9 @@ def slice_names(
             yield names[at], names[at : min(at + step, end)]
 
 
-def plan_reads(path: bytes, scanned: ScannedPart) -> Iterator[tuple[ReadTask, int]]:
+def plan_reads(
+    path: bytes, scanned: ScannedPart, *, follow_links: bool
+) -> Iterator[tuple[ReadTask, int]]:
     """Yield tasks for the files that a scan has left, each with how much it has to read.
 
     Large files are alone in a task.
@@ -199,13 +211,21 @@ def plan_reads(path: bytes, scanned: ScannedPart) -> Iterator[tuple[ReadTask, in
     n_bytes = 0
     for name, size_bytes in scanned.unread:
         if names and n_bytes + size_bytes > _READ_BYTES:
-            yield _read_task(path, scanned, names), n_bytes
+            yield _read_task(path, scanned, names, follow_links=follow_links), n_bytes
             names, n_bytes = [], 0
         names.append(name)
         n_bytes += size_bytes
     if names:
-        yield _read_task(path, scanned, names), n_bytes
+        yield _read_task(path, scanned, names, follow_links=follow_links), n_bytes
 
 
-def _read_task(path: bytes, scanned: ScannedPart, names: Sequence[bytes]) -> ReadTask:
-    return ReadTask(number=scanned.number, path=path, first=scanned.first, names=b"\0".join(names))
+def _read_task(
+    path: bytes, scanned: ScannedPart, names: Sequence[bytes], *, follow_links: bool
+) -> ReadTask:
+    return ReadTask(
+        number=scanned.number,
+        path=path,
+        first=scanned.first,
+        names=b"\0".join(names),
+        follow_links=follow_links,
+    )

@@ -11,14 +11,18 @@ class Directory:
 
     Attributes:
         path: Absolute.
+        key: What the stat cache knows it by.
         parts: Its parts by their first names: checksum, and row where it is new.
         inner: Its subdirectories, where they are kept.
         found: Its fingerprint, when it is finished.
     """
 
-    def __init__(self, number: int, path: bytes, parent: Directory | None) -> None:
+    def __init__(
+        self, number: int, path: bytes, parent: Directory | None, suffix: bytes = b""
+    ) -> None:
         self.number = number
         self.path = path
+        self.key = path + suffix
         self.parent = parent
         self.parts: dict[bytes, tuple[bytes, bytes | None]] = {}
         self.inner: dict[bytes, Directory] = {}

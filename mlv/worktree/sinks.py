@@ -70,6 +70,14 @@ class HashCached(HashOnly):
         return self._objects.hash_file(path)
 
 
+class TreesOnly(HashCached):
+    """A sink that keeps what directories list, and not what their files hold."""
+
+    def add_bytes(self, data: bytes) -> Content:
+        """Store a tree, or a part of one."""
+        return self._objects.add_bytes(data)
+
+
 class Taker(msgspec.Struct, frozen=True, kw_only=True):
     """A sink, as the loops over many files use it.
 
@@ -81,6 +89,8 @@ class Taker(msgspec.Struct, frozen=True, kw_only=True):
             to `add_file`.
         is_known: Tells whether an object of that digest and size is where it belongs; None
             when none has to be.
+        has_tree: Tells the same of a tree, where trees have to be there although what they
+            list has not.
         directories: What is known of directories from earlier scans; None for nothing.
         links_to: Directory of the whole objects of the store, without symbolic links;
             a link to one of them stands for a file.
@@ -91,6 +101,7 @@ class Taker(msgspec.Struct, frozen=True, kw_only=True):
     add_file: Callable[[Path], Content]
     small_bytes: int = -1
     is_known: Callable[[bytes, int], bool] | None = None
+    has_tree: Callable[[bytes, int], bool] | None = None
     directories: DirectoryCache | None = None
     links_to: bytes | None = None
 
@@ -99,6 +110,8 @@ def taker_of(sink: Sink) -> Taker:
     """Return the quickest way to give content to a sink."""
     if isinstance(sink, ObjectWriter):
         return _store_taker(sink, sink.cache.directories)
+    if type(sink) is TreesOnly:
+        return _tree_taker(sink.objects, sink.objects.cache.directories)
     if type(sink) is HashCached:
         return _hash_taker(sink, sink.objects, sink.objects.cache.directories)
     if type(sink) is HashOnly:
@@ -113,7 +126,14 @@ def taker_of(sink: Sink) -> Taker:
 
 def may_fork(sink: Sink) -> bool:
     """Tell whether `forked_taker` works for a sink."""
-    return isinstance(sink, ObjectWriter) or type(sink) in {HashCached, HashOnly}
+    return isinstance(sink, ObjectWriter) or type(sink) in {HashCached, HashOnly, TreesOnly}
+
+
+def writer_of(sink: Sink) -> ObjectWriter | None:
+    """Return the writer of what a sink stores, None when it stores nothing."""
+    if isinstance(sink, ObjectWriter):
+        return sink
+    return sink.objects if type(sink) is TreesOnly else None
 
 
 @contextmanager
@@ -122,10 +142,12 @@ def forked_taker(sink: Sink) -> Iterator[Taker]:
 
     What it takes belongs to the transaction of the parent.
     """
-    if isinstance(sink, ObjectWriter):
-        with closing(sink.cache.reopened()) as cache, sink.in_worker() as writer:
+    objects = writer_of(sink)
+    if objects is not None:
+        with closing(objects.cache.reopened()) as cache, objects.in_worker() as writer:
             writer.cache = cache
-            yield _store_taker(writer, cache.directories)
+            take = _tree_taker if type(sink) is TreesOnly else _store_taker
+            yield take(writer, cache.directories)
     elif isinstance(sink, HashCached):
         with closing(sink.objects.cache.reopened()) as cache:
             yield _hash_taker(HashOnly(), sink.objects, cache.directories)
@@ -143,6 +165,11 @@ def _store_taker(writer: ObjectWriter, directories: DirectoryCache) -> Taker:
         directories=directories,
         links_to=getattr(writer, "links_to", None),
     )
+
+
+def _tree_taker(writer: ObjectWriter, directories: DirectoryCache) -> Taker:
+    taker = _hash_taker(HashOnly(), writer, directories)
+    return msgspec.structs.replace(taker, add_bytes=writer.add_bytes, has_tree=writer.is_known)
 
 
 def _hash_taker(

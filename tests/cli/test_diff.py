@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from tests.support.repository import Repository, normalize
+from tests.support.stored_objects import remove_object
 
 _WHOLE = """\
 first -> second: 2 metrics, 2 params, 4 code files, 3 inputs and outputs differ
@@ -105,6 +106,8 @@ def test_diff_shows_that_the_command_differs(repo: Repository) -> None:
 
 def test_diff_says_when_code_cannot_be_compared(story: Repository) -> None:
     run = story.find("second")
+    for bundle in run.code.bundles:
+        remove_object(story.root / ".mlv", bundle.digest)
     story.git("update-ref", "-d", f"refs/mlv/runs/{run.id}")
     story.git("gc", "--quiet", "--prune=now")
     text = story.mlv("diff", "first", "second").stdout

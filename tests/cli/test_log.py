@@ -69,3 +69,45 @@ def test_log_shows_a_damaged_record_as_such(story: Repository) -> None:
     shown = story.mlv("show", run.id[:12])
     assert shown.code == 7
     assert shown.stderr.startswith(f"error: the record of run {run.id} cannot be read: ")
+
+
+def test_log_shows_the_runs_that_a_filter_chooses(story: Repository) -> None:
+    done = story.mlv("log", "--where", "metrics.accuracy > 0.6", "--format", "csv")
+    assert [row["name"] for row in csv.DictReader(done.stdout.splitlines())] == ["second"]
+    assert story.mlv("log", "-w", "params.lr = 5").error == (0, "no run matches the filter\n")
+
+
+def test_log_refuses_a_filter_that_makes_no_sense(story: Repository) -> None:
+    code, message = story.mlv("log", "--where", "acuracy > 0.6").error
+    assert (code, message.splitlines()) == (
+        2,
+        [
+            (
+                "error: the filter 'acuracy > 0.6' cannot be understood: 'acuracy' is none of id,"
+                " name, status, kind, parent, user, started_at, duration_s, tags, params.NAME,"
+                " metrics.NAME"
+            ),
+            "hint: write it like `metrics.accuracy > 0.9 and params.lr == 0.1`",
+        ],
+    )
+
+
+def test_log_sorts_by_a_column(story: Repository) -> None:
+    names = [
+        [run["name"] for run in story.mlv("log", "--sort", column, "--json").json["runs"]]
+        for column in ("accuracy", "-accuracy", "-layers", "started_at")
+    ]
+    assert names == [
+        ["first", "second"],
+        ["second", "first"],
+        ["second", "first"],
+        ["first", "second"],
+    ]
+
+
+def test_log_refuses_to_sort_by_what_no_run_has(story: Repository) -> None:
+    message = "no run has a metric or param 'acuracy' to sort by"
+    assert story.mlv("log", "--sort", "-acuracy").error == (
+        2,
+        f"error: {message}\nhint: did you mean 'accuracy'?\n",
+    )

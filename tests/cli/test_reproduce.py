@@ -79,12 +79,18 @@ def test_reproduce_that_cannot_run_gives_all_reasons(story: Repository) -> None:
     assert each.fingerprint is not None
     for data in (b"10\n", b"3\n"):
         remove_object(story.root / ".mlv", digest_of(data))
+    for bundle in run.code.bundles:
+        remove_object(story.root / ".mlv", bundle.digest)
     story.git("update-ref", "-d", f"refs/mlv/runs/{run.id}")
     story.git("gc", "--quiet", "--prune=now")
     done = story.mlv("reproduce", "second")
     assert (done.code, done.stderr) == (3, "")
     assert normalize(done.stdout).splitlines() == [
-        "  code.snapshot_missing: Git no longer has the code snapshot DIGEST",
+        (
+            "  code.snapshot_missing: Git no longer has the code snapshot DIGEST, and the store no"
+            " longer has its bundles (fetch it from another clone:"
+            " `git fetch CLONE 'refs/mlv/*:refs/mlv/*'`)"
+        ),
         "  data.missing: the store has no content for data/a.csv",
         "  data.missing: the store has no content for data/c.csv",
         "verdict: cannot-run (run second cannot be run here)",

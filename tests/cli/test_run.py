@@ -85,8 +85,12 @@ def test_run_takes_paths_from_where_it_is(repo: Repository) -> None:
             "error: bad.yaml:2:6: mapping values are not allowed in this context\n",
         ),
         ((), 125, "error: missing argument 'COMMAND'\nhint: see `mlv run --help`\n"),
-        (("--jsn", "true"), 125, "error: no such option: --jsn\nhint: see `mlv run --help`\n"),
-        (("--tga", "true"), 125, "error: no such option: --tga\nhint: did you mean --tag?\n"),
+        (("--qxz", "true"), 125, "error: no such option: --qxz\nhint: see `mlv run --help`\n"),
+        (
+            ("--metrisc", "true"),
+            125,
+            "error: no such option: --metrisc\nhint: did you mean --metrics?\n",
+        ),
     ],
 )
 def test_run_that_cannot_begin(
@@ -124,14 +128,9 @@ def test_run_without_a_store(bare_repository: Repository) -> None:
 
 def test_run_without_a_commit(empty_repository: Repository) -> None:
     empty_repository.initialize()
-    done = empty_repository.mlv("run", "true")
-    assert done.error == (
-        125,
-        (
-            "error: this repository has no commit yet\n"
-            "hint: make one with `git add -A && git commit -m 'first commit'`\n"
-        ),
-    )
+    assert empty_repository.mlv("run", "-q", "true").code == 0
+    shown = empty_repository.mlv("log", "--json").json["runs"][0]
+    assert (shown["code"], shown["dirty"]) == (None, True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -176,3 +175,22 @@ def test_make_that_runs_python_is_observed(repo: Repository) -> None:
     assert repo.mlv("run", "-q", "make").code == 0
     run = repo.find("last")
     assert ([i.path for i in run.inputs], [o.path for o in run.outputs]) == (["a.csv"], ["b.csv"])
+
+
+def _breaker(repo: Repository) -> str:
+    """Return a line of shell that makes it impossible to seal the run."""
+    return f"mv {repo.root}/.mlv/objects {repo.root}/.mlv/away; touch {repo.root}/.mlv/objects"
+
+
+@pytest.mark.parametrize(("end", "code"), [("exit 0", 3), ("exit 4", 4), ("kill -9 $$", 137)])
+def test_run_that_cannot_be_sealed_exits_as_the_command_did_if_that_failed(
+    repo: Repository, end: str, code: int
+) -> None:
+    done = repo.mlv("run", "-q", "-n", "it", "sh", "-c", f"{_breaker(repo)}; {end}")
+    assert done.code == code
+    assert done.stderr.startswith("error: the command ended, but its record was not sealed: ")
+    assert "`mlv recover`" in done.stderr
+    (repo.root / ".mlv/objects").unlink()
+    (repo.root / ".mlv/away").rename(repo.root / ".mlv/objects")
+    assert repo.mlv("recover").stdout.startswith("sealed run it as ")
+    assert repo.find("it").status != "lost"

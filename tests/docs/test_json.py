@@ -18,6 +18,7 @@ from mlv.app.data.untrack import UntrackedData, UntrackResult
 from mlv.app.keep.faults import Fault
 from mlv.app.keep.fsck import FsckResult
 from mlv.app.keep.gc import GcResult, Pile
+from mlv.app.look.exporting import ExportedRun
 from mlv.app.look.listing import ListedRun, RunList
 from mlv.app.look.operations import ListedOperation
 from mlv.app.look.showing import ShownRun
@@ -39,13 +40,14 @@ MEMBERS = {
     "mlv-runs 1": RunList.__struct_fields__,
     "mlv-run 1": ShownRun.__struct_fields__,
     "mlv-diff 1": RunDiff.__struct_fields__,
+    "mlv-export 1": ExportedRun.__struct_fields__,
     "mlv-preflight 1": Preflight.__struct_fields__,
     "mlv-reproduction 1": ReproduceResult.__struct_fields__,
     "mlv-rollback-plan 1": RollbackPlan.__struct_fields__,
     "mlv-rollback 1": RollbackResult.__struct_fields__,
     "mlv-undo 1": UndoResult.__struct_fields__,
     "mlv-operations 1": ("operations",),
-    "mlv-recovered 1": ("runs",),
+    "mlv-recovered 1": ("runs", "cleared", "silent"),
     "mlv-fsck 1": (*FsckResult.__struct_fields__, "n_left"),
     "mlv-gc 1": (*GcResult.__struct_fields__, "freed_bytes"),
 }

@@ -83,8 +83,8 @@ class Shim:
     def _concerns(self, event: str, arguments: tuple[object, ...]) -> bool:
         # The second name of a link says where it is made; the first may be anything.
         target = arguments[1 if event in ("os.link", "os.rename", "os.symlink") else 0]
-        if isinstance(target, int):
-            return _is_of_a_disk(target)
+        if isinstance(target, int):  # what is open already is not opened once more
+            return event != "open" and _is_of_a_disk(target)
         if not isinstance(target, str | bytes | os.PathLike):
             return False
         raw = os.fsencode(target)

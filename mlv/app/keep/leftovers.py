@@ -103,7 +103,9 @@ def _find_sandboxes(workspace: Workspace, *, oldest_s: float) -> Sequence[Path]:
     for live in list_live(workspace.layout.live):
         start = find_start(live)
         if start is not None:
-            owned[Path(start.root)] = is_going_on(live, start) is not False
+            # What an isolated run wrote lies there until the run is sealed.
+            needed = start.kind == "run" or is_going_on(live, start) is not False
+            owned[Path(start.root)] = needed
     return [
         sandbox
         for sandbox in sorted(directory.iterdir())

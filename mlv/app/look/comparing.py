@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
+from mlv.app.code.restoring import ensure_snapshot
+from mlv.app.look.aligning import align
 from mlv.app.look.present import describe_worktree
 from mlv.app.look.showing import read_environment
 from mlv.app.runs import find_run, read_runs
 from mlv.app.workspace import Workspace
+from mlv.core.environment_diff import EnvironmentDiff, diff_determinism
 from mlv.core.paths import RepoPath
 from mlv.core.run import Run
 from mlv.core.run_diff import (
@@ -19,7 +22,7 @@ from mlv.core.run_diff import (
     diff_runs,
 )
 from mlv.core.tree import Fingerprint, TreeEntry, diff_listings
-from mlv.errors import GitError, MissingObjectError
+from mlv.errors import CorruptDataError, GitError, MissingObjectError
 from mlv.store.trees import list_files
 
 _STATUS: dict[str, CodeStatus] = {"A": "added", "D": "removed", "R": "renamed"}
@@ -50,15 +53,17 @@ def compare_runs(
 
 
 def _complete(workspace: Workspace, old: Run, new: Run, *, patch: bool) -> RunDiff:
-    diff = diff_runs(old, new)
+    diff = diff_runs(*align(workspace, old, new))
     unknown: list[str] = []
     code: tuple[CodeChange, ...] = ()
     text = None
     if old.code.tree != new.code.tree:
         try:
+            for run in (old, new):
+                ensure_snapshot(workspace, run.code)
             code = _diff_code(workspace, old, new)
             text = workspace.git.patch(old.code.snapshot, new.code.snapshot) if patch else None
-        except GitError as error:
+        except (GitError, MissingObjectError, CorruptDataError) as error:
             unknown.append(f"code: {error.message}")
     environment = diff_environment_records(
         read_environment(workspace, old.environment), read_environment(workspace, new.environment)
@@ -67,7 +72,9 @@ def _complete(workspace: Workspace, old: Run, new: Run, *, patch: bool) -> RunDi
         diff,
         code=code,
         files=tuple(_look_inside(workspace, each) for each in diff.files),
-        environment=environment,
+        environment=EnvironmentDiff(
+            changes=(*environment.changes, *diff_determinism(old.determinism, new.determinism))
+        ),
         patch=text,
         unknown=tuple(unknown),
     )

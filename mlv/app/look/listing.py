@@ -7,11 +7,13 @@ from datetime import datetime
 
 import msgspec
 
-from mlv.app.runs import UnsealedRun, load_unsealed, read_runs
+from mlv.app.look.ordering import order_as_tree, order_by
+from mlv.app.runs import UnsealedRun, find_unreadable, load_unsealed, read_runs
 from mlv.app.workspace import Workspace
 from mlv.core.ids import RunId, shorten_ids
 from mlv.core.params import ParamValue, flatten_params
 from mlv.core.run import ParamSource, Run, RunKind
+from mlv.core.run_filter import RunFilter
 from mlv.core.scalars import number_of
 
 
@@ -22,6 +24,8 @@ class ListedRun(msgspec.Struct, frozen=True, kw_only=True):
         id: The run's id.
         short_id: Its shortest unique prefix.
         status: `running` and `lost` for runs without a record.
+        parent: The run inside which it was started.
+        user: Who ran it.
         code: HEAD when the run began; None when unknown.
         dirty: Whether the code differed from HEAD.
     """
@@ -30,7 +34,9 @@ class ListedRun(msgspec.Struct, frozen=True, kw_only=True):
     short_id: str
     name: str
     kind: RunKind
+    parent: RunId | None
     status: str
+    user: str
     started_at: datetime
     duration_s: float | None
     code: str | None
@@ -41,13 +47,14 @@ class ListedRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunList(msgspec.Struct, frozen=True, kw_only=True):
-    """Runs, newest first.
+    """Runs, newest first; those started inside another one follow it.
 
     Attributes:
         runs: The runs that are shown.
         params: Names of the params in which the shown runs differ.
         metrics: Names of all metrics that a shown run has.
         n_hidden: How many more runs there are beyond the limit.
+        n_unmatched: How many runs the filter passed over.
         n_reproductions: How many reproductions were passed over.
         damaged: What is wrong with the records that cannot be read.
     """
@@ -56,38 +63,53 @@ class RunList(msgspec.Struct, frozen=True, kw_only=True):
     params: tuple[str, ...]
     metrics: tuple[str, ...]
     n_hidden: int
+    n_unmatched: int
     n_reproductions: int
     damaged: dict[RunId, str]
 
 
-def list_runs(workspace: Workspace, *, limit: int | None, reproductions: bool) -> RunList:
-    """Return the newest runs.
+def list_runs(
+    workspace: Workspace,
+    *,
+    limit: int | None,
+    reproductions: bool,
+    where: RunFilter | None = None,
+    sort: str | None = None,
+) -> RunList:
+    """Return the newest runs, or the first ones by another order.
 
     Args:
         workspace: Where.
         limit: How many at most; None for all.
         reproductions: Whether reproductions are listed as well.
+        where: Which runs; None for all.
+        sort: Metric, param or fact to sort by, from high to low after a `-`; None for
+            newest first.
 
     Raises:
+        UsageError: There is nothing of the name `sort` to sort by.
         CorruptDataError: The operation log is damaged.
     """
     unsealed = load_unsealed(workspace)  # first: one that ends now must not be missed
     known_runs = read_runs(workspace)
+    damaged = {**known_runs.damaged, **find_unreadable(workspace)}
     sealed = known_runs.runs
     short = shorten_ids([run.id for run in sealed] + [each.start.id for each in unsealed])
     known = {run.id for run in sealed}
     lines = [_line(run, short) for run in sealed]
     lines += [_unsealed_line(each, short) for each in unsealed if each.start.id not in known]
-    lines.sort(key=lambda line: line.id, reverse=True)
-    wanted = [line for line in lines if reproductions or line.kind == "run"]
+    chosen = [line for line in lines if where is None or where(line)]
+    ordered = order_as_tree(chosen) if sort is None else order_by(chosen, sort)
+    wanted = [line for line in ordered if reproductions or line.kind == "run"]
     shown = wanted[:limit]
     return RunList(
         runs=tuple(shown),
         params=tuple(_differing(shown)),
         metrics=tuple(sorted({name for line in shown for name in line.metrics})),
         n_hidden=len(wanted) - len(shown),
-        n_reproductions=len(lines) - len(wanted),
-        damaged={run_id: error.message for run_id, error in known_runs.damaged.items()},
+        n_unmatched=len(lines) - len(chosen),
+        n_reproductions=len(chosen) - len(wanted),
+        damaged={run_id: error.message for run_id, error in damaged.items()},
     )
 
 
@@ -97,7 +119,9 @@ def _line(run: Run, short: Mapping[RunId, str]) -> ListedRun:
         short_id=short[run.id],
         name=run.name,
         kind=run.kind,
+        parent=run.parent,
         status=run.status,
+        user=run.user,
         started_at=run.started_at,
         duration_s=run.duration_s,
         code=run.code.commit or None,
@@ -115,7 +139,9 @@ def _unsealed_line(unsealed: UnsealedRun, short: Mapping[RunId, str]) -> ListedR
         short_id=short[start.id],
         name=start.name,
         kind=start.kind,
-        status="lost" if unsealed.alive is False else "running",
+        parent=None,
+        status="running" if unsealed.alive else "lost",
+        user=start.user,
         started_at=start.started_at,
         duration_s=None,
         code=start.code.commit or None,

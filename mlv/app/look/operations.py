@@ -64,7 +64,8 @@ def describe_change(
     if isinstance(change, HideRun):
         return f"hide run {_name(workspace, change.record)}"
     if isinstance(change, ChangeWorktree):
-        return f"set files to those of run {_target(workspace, change, operations)}"
+        run = _target(workspace, change, operations)
+        return f"set files to those of run {run}" if run else "set params"
     if isinstance(change, ChangeData):
         return _describe_data(change)
     for logged in operations:
@@ -81,12 +82,12 @@ def _describe_data(change: ChangeData) -> str:
 
 def _target(
     workspace: Workspace, change: ChangeWorktree, operations: Iterable[LoggedOperation]
-) -> str:
+) -> str | None:
     for logged in operations:
         published = logged.operation.change
         if isinstance(published, PublishRun) and published.run == change.target:
             return _name(workspace, published.record)
-    return change.target or "before"
+    return change.target
 
 
 def _name(workspace: Workspace, record: Content) -> str:

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import secrets
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import msgspec
 
-from mlv.app.record.code import record_code
+from mlv.app.record.code import describe_code
+from mlv.app.record.left_out import LeavingOut
 from mlv.app.record.params import read_selected
-from mlv.app.reporter import SilentReporter
+from mlv.app.record.partial import lists_some, pick_listed
 from mlv.app.workspace import Workspace
 from mlv.capture.metrics_file import read_metrics_file
 from mlv.core.paths import RepoPath
-from mlv.core.run import API, Content, Input, Metric, Output, ParamSource, Run
+from mlv.core.run import API, Input, Metric, Output, ParamSource, Run
 from mlv.core.scalars import scalar_of
-from mlv.worktree.fingerprint import HashCached, find_fingerprint
-from mlv.worktree.paths import os_path, real_path
+from mlv.errors import MissingFileError
+from mlv.worktree.fingerprint import TreesOnly, fingerprint_picked
+from mlv.worktree.paths import is_url, os_path, real_path
 
 _FileT = TypeVar("_FileT", Input, Output)
 
 
 @contextmanager
-def describe_worktree(workspace: Workspace, like: Run, earlier: Iterable[Run]) -> Iterator[Run]:
+def describe_worktree(workspace: Workspace, like: Run, earlier: Sequence[Run]) -> Iterator[Run]:
     """Describe the worktree by the same files as a run.
 
     Params and metrics of files are read again; those of flags and of the Python
@@ -44,15 +45,9 @@ def describe_worktree(workspace: Workspace, like: Run, earlier: Iterable[Run]) -
     """
     ref = f"refs/mlv/look/{secrets.token_hex(8)}"
     try:
-        code = record_code(
-            workspace,
-            ref=ref,
-            now_ns=time.time_ns(),
-            earlier=earlier,
-            reporter=SilentReporter(),
-        )
+        code = describe_code(workspace, ref=ref, earlier=earlier).code
         with workspace.objects.transaction() as objects:
-            sink = _StoreListings(objects)
+            sink = TreesOnly(objects)
             inputs = tuple(_look_again(workspace, like.inputs, sink))
             outputs = tuple(_look_again(workspace, like.outputs, sink))
         yield msgspec.structs.replace(
@@ -68,20 +63,25 @@ def describe_worktree(workspace: Workspace, like: Run, earlier: Iterable[Run]) -
         workspace.git.delete_ref(ref)
 
 
-class _StoreListings(HashCached):
-    """Stores the listings of directories, so that they can be compared; hashes files."""
-
-    def add_bytes(self, data: bytes) -> Content:
-        return self._objects.add_bytes(data)
-
-
 def _look_again(
-    workspace: Workspace, recorded: Iterable[_FileT], sink: _StoreListings
+    workspace: Workspace, recorded: Iterable[_FileT], sink: TreesOnly
 ) -> Iterator[_FileT]:
-    """Yield those files and directories that are still there, with what they hold now."""
+    """Yield those files and directories that are still there, with what they hold now.
+
+    What lies behind a URL is taken to be the same.
+    """
+    rules = LeavingOut(workspace)
     for each in recorded:
-        now = find_fingerprint(real_path(workspace.root, each.path), sink)
-        if now is not None:
+        if is_url(each.path):
+            yield each
+            continue
+        with suppress(MissingFileError):
+            if lists_some(each) and each.fingerprint is not None:
+                place = real_path(workspace.root, each.path)
+                picks = pick_listed(workspace.objects, each.fingerprint)
+                now = fingerprint_picked(place, picks, sink)
+            else:
+                now = rules.declare(each.path).fingerprint(sink)
             yield msgspec.structs.replace(each, fingerprint=now)
 
 

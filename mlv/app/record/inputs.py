@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
-from mlv.app.live_run import KnownInput, RunStart
+import msgspec
+
+from mlv.app.live_run import KnownInput, LiveRun
+from mlv.app.record.left_out import Declared, LeavingOut
+from mlv.app.record.observed_inputs import find_readable, seal_observed
 from mlv.app.record.seen import Seen
+from mlv.app.record.url_inputs import find_whole_url, look_again
 from mlv.app.workspace import Workspace
-from mlv.capture.observe import FileSignature
-from mlv.core.paths import RepoPath
-from mlv.core.run import Input, Source
+from mlv.core.enumeration import enumerate_some
+from mlv.core.paths import RepoPath, is_below
+from mlv.core.run import Input
 from mlv.core.tree import Fingerprint
-from mlv.errors import FileChangedError, MissingFileError, UnreadableFileError
+from mlv.errors import CorruptDataError, MissingObjectError, UnreadableFileError
 from mlv.store.object_writer import ObjectWriter
-from mlv.worktree.fingerprint import HashOnly, Sink, fingerprint
-from mlv.worktree.paths import real_path
+from mlv.worktree.fingerprint import HashCached
+from mlv.worktree.listing import diff_worktree
+from mlv.worktree.paths import is_url, real_path
 from mlv.worktree.signature import read_signature
+
+_MOST_PROBLEMS = 10
+
+
+class _Sealed(msgspec.Struct, frozen=True, kw_only=True):
+    """An input, and what is wrong with it."""
+
+    input: Input
+    problems: tuple[str, ...] = ()
 
 
 def seal_inputs(
-    workspace: Workspace, start: RunStart, seen: Seen
+    workspace: Workspace, live: LiveRun, seen: Seen
 ) -> tuple[tuple[Input, ...], tuple[str, ...]]:
     """Return the inputs of a run, sorted by path, and what is wrong with them.
 
@@ -31,107 +46,104 @@ def seal_inputs(
     Raises:
         StorageError: The disk is full, read-only or failing.
     """
-    inputs = [
-        _look_again(workspace, known, seen)
-        for known in start.inputs
-        if known.source == "declared" or known.path in seen.reads
-    ]
-    known_paths = {each.path for each in inputs}
-    late = {path: opened for path, opened in seen.reads.items() if path not in known_paths}
-    if late:
-        with workspace.objects.transaction() as objects:
-            inputs += [_look_late(workspace, objects, start, *each) for each in late.items()]
-    inputs.sort(key=lambda each: each.path)
-    problems = tuple(_describe(each, seen) for each in inputs if each.changed)
-    return tuple(inputs), problems
+    start = live.start
+    if not start.inputs and not seen.reads and not seen.external:
+        return (), ()
+    rules = LeavingOut(workspace, start.allowed_secrets)
+    with workspace.objects.transaction() as objects:
+        sealed = []
+        for known in start.inputs:
+            if is_url(known.path):
+                sealed.append(_look_at_url(known, live.urls))
+            elif known.source == "declared":
+                sealed.append(_look_at_declared(workspace, objects, rules, known, seen))
+        observed = seal_observed(workspace, start, seen, objects)
+    inputs = sorted((*(each.input for each in sealed), *observed), key=lambda each: each.path)
+    problems = [problem for each in sealed for problem in each.problems]
+    problems += _describe_all([each for each in observed if each.changed], seen)
+    return tuple(inputs), tuple(problems)
 
 
-def _look_again(workspace: Workspace, known: KnownInput, seen: Seen) -> Input:
-    place = real_path(workspace.root, known.path)
-    source: Source = known.source
-    if known.source == "declared" and known.path in seen.declared_reads:
-        source = "both"
-    after: Fingerprint | None = known.fingerprint
-    now = read_signature(place, now_ns=time.time_ns())
-    if not known.signature.proves_unchanged(now):
-        after = _find_readable(place, HashOnly())
-    changed = after != known.fingerprint
-    return Input(
+def _look_at_url(known: KnownInput, urls: Iterable[str]) -> _Sealed:
+    recorded = Input(
+        path=known.path, source="declared", fingerprint=known.fingerprint, stored=known.stored
+    )
+    url = find_whole_url(known.path, urls)
+    try:
+        if url is None:
+            message = "its credentials are not written down"
+            raise UnreadableFileError(message)  # noqa: TRY301  # one way to tell it
+        now = look_again(known, url)
+    except UnreadableFileError as error:
+        problem = f"input {known.path} was not looked at again: {error.message}"
+        return _Sealed(input=recorded, problems=(problem,))
+    if now == known.fingerprint:
+        return _Sealed(input=recorded)
+    changed = msgspec.structs.replace(recorded, changed=True, after=now)
+    return _Sealed(input=changed, problems=(_describe(changed, "while the command ran"),))
+
+
+def _look_at_declared(
+    workspace: Workspace,
+    objects: ObjectWriter,
+    rules: LeavingOut,
+    known: KnownInput,
+    seen: Seen,
+) -> _Sealed:
+    secrets = Declared(path=known.path, place=workspace.root, secrets=known.secrets)
+    recorded = Input(
         path=known.path,
-        source=source,
+        source="both" if known.path in seen.declared_reads else "declared",
         fingerprint=known.fingerprint,
-        changed=changed,
-        after=after if changed else None,
         stored=known.stored,
     )
+    place = real_path(workspace.root, known.path)
+    if known.signature.proves_unchanged(read_signature(place, now_ns=time.time_ns())):
+        return _Sealed(input=recorded, problems=tuple(secrets.problems()))
+    declared = rules.declare(known.path)
+    sink = HashCached(objects)
+    after = find_readable(lambda: declared.fingerprint(sink))
+    if after == known.fingerprint:
+        return _Sealed(input=recorded, problems=tuple(secrets.problems()))
+    changed = msgspec.structs.replace(recorded, changed=True, after=after)
+    where = ""
+    if known.stored and after is not None and known.fingerprint.kind == after.kind == "dir":
+        where = _name_changes(workspace, declared, known.fingerprint, sink)
+    problem = _describe(changed, _who(known.path, seen), where)
+    return _Sealed(input=changed, problems=(*secrets.problems(), problem))
 
 
-def _look_late(
-    workspace: Workspace,
-    objects: ObjectWriter,
-    start: RunStart,
-    path: RepoPath,
-    opened: FileSignature,
-) -> Input:
-    place = real_path(workspace.root, path)
-    found = _find_readable(place, objects)
-    if found is None:
-        return Input(path=path, source="observed", fingerprint=None, changed=True, stored=False)
-    if _is_still(place, opened):
-        return Input(path=path, source="observed", fingerprint=found)
-    before = _find_in_snapshot(workspace, objects, start, path, found)
-    return Input(
-        path=path,
-        source="observed",
-        fingerprint=before,
-        changed=True,
-        after=found,
-        stored=before is not None,
-    )
-
-
-def _find_in_snapshot(
-    workspace: Workspace,
-    objects: ObjectWriter,
-    start: RunStart,
-    path: RepoPath,
-    like: Fingerprint,
-) -> Fingerprint | None:
-    """Return what an untracked file held when the run began, if the snapshot has it."""
-    snapshot = start.code.snapshot
-    blob = workspace.git.blob_at([snapshot], [path]).get((snapshot, path))
-    if blob is None:
-        return None
-    content = objects.add_bytes(workspace.git.read_worktree_file(path, blob))
-    return Fingerprint(kind=like.kind, digest=content.digest, size_bytes=content.size_bytes)
-
-
-def _find_readable(place: Path, sink: Sink) -> Fingerprint | None:
-    """Return what is at a place, None when that is gone, unreadable, or still being written."""
+def _name_changes(
+    workspace: Workspace, declared: Declared, before: Fingerprint, sink: HashCached
+) -> str:
+    """Return which files of a directory differ, as the end of a sentence."""
     try:
-        return fingerprint(place, sink)
-    except (MissingFileError, UnreadableFileError, FileChangedError):
-        return None
+        found = diff_worktree(declared.place, before, workspace.objects, sink, picks=declared.picks)
+    except (CorruptDataError, MissingObjectError):
+        return ""
+    names = [f"{declared.path}/{change.path}" for change in found.changes]
+    return f", in {enumerate_some(names)}" if names else ""
 
 
-def _is_still(place: Path, opened: FileSignature) -> bool:
-    try:
-        found = place.stat()
-    except OSError:  # it was removed this moment
-        return False
-    return (
-        found.st_dev,
-        found.st_ino,
-        found.st_size,
-        found.st_mtime_ns,
-        found.st_ctime_ns,
-    ) == (opened.dev, opened.ino, opened.size, opened.mtime_ns, opened.ctime_ns)
+def _describe_all(changed: list[Input], seen: Seen) -> Iterator[str]:
+    for each in changed[:_MOST_PROBLEMS]:
+        yield _describe(each, _who(each.path, seen))
+    rest = [each.path for each in changed[_MOST_PROBLEMS:]]
+    if rest:
+        verb = "input" if len(rest) == 1 else f"{len(rest)} inputs"
+        yield f"{verb} more changed while the command ran: {enumerate_some(rest)}"
 
 
-def _describe(changed: Input, seen: Seen) -> str:
-    who = "the command wrote to it" if changed.path in seen.writes else "while the command ran"
+def _who(path: RepoPath, seen: Seen) -> str:
+    wrote = path in seen.watched_writes or any(is_below(each, path) for each in seen.watched_writes)
+    return "the command wrote to it" if wrote else "while the command ran"
+
+
+def _describe(changed: Input, who: str, where: str = "") -> str:
     if changed.fingerprint is None:
         return f"input {changed.path} changed before mlv could record it ({who})"
+    if changed.fingerprint == changed.after:
+        return f"input {changed.path} changed and changed back ({who}): what was read is not known"
     before = changed.fingerprint.digest[:12]
     after = changed.after.digest[:12] if changed.after else "gone"
-    return f"input {changed.path} changed ({who}): {before} -> {after}"
+    return f"input {changed.path} changed ({who}): {before} -> {after}{where}"

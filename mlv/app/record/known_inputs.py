@@ -5,18 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import Protocol
 
 from mlv.app.live_run import KnownInput
+from mlv.app.record.left_out import LeavingOut
+from mlv.app.record.partial import lists_some, pick_listed
+from mlv.app.record.url_inputs import record_url
 from mlv.app.workspace import Workspace
 from mlv.core.paths import RepoPath
-from mlv.core.run import Run, Source
-from mlv.errors import FileChangedError, MissingFileError, UnreadableFileError
+from mlv.core.run import Input, Run
+from mlv.core.tree import Fingerprint
+from mlv.errors import MissingFileError, MlvError
 from mlv.store.object_writer import ObjectWriter
-from mlv.worktree.fingerprint import HashCached, fingerprint
-from mlv.worktree.paths import is_inside, os_path, real_path, repo_path
-from mlv.worktree.signature import read_signature
+from mlv.worktree.fingerprint import TreesOnly, fingerprint, fingerprint_picked
+from mlv.worktree.paths import is_inside, is_url, os_path, real_path, repo_path
+from mlv.worktree.signature import Signature, read_signature
 
 
 class InputsRequest(Protocol):
@@ -31,8 +36,20 @@ class InputsRequest(Protocol):
         """Declared files and directories."""
 
     @property
+    def urls(self) -> tuple[str, ...]:
+        """Declared URLs, credentials included."""
+
+    @property
     def observe(self) -> bool:
         """Whether opened files are watched."""
+
+    @property
+    def store_external(self) -> bool:
+        """Whether inputs outside the repository are stored."""
+
+    @property
+    def allow_secrets(self) -> tuple[str, ...]:
+        """Names that look like secrets and are none."""
 
 
 def check_inputs(workspace: Workspace, request: InputsRequest) -> None:
@@ -55,7 +72,8 @@ def fingerprint_inputs(
 ) -> tuple[KnownInput, ...]:
     """Fingerprint and store declared inputs, and those that the same command read last time.
 
-    Inputs outside the repository are fingerprinted, but not stored.
+    Inputs outside the repository are fingerprinted, and stored only on request. Secrets
+    in declared directories, and what `.mlvignore` names, are left out.
 
     Raises:
         MissingFileError, UnreadableFileError: A declared input vanished, or may not be read.
@@ -64,37 +82,75 @@ def fingerprint_inputs(
     """
     declared = dict.fromkeys(repo_path(workspace.root, path) for path in request.inputs)
     expected = _read_last_time(request, earlier) if request.observe else ()
-    guessed = [
-        path
-        for path in expected
-        if path not in declared and os_path(workspace.root, path).is_file()
-    ]
-    if not declared and not guessed:
+    guessed = [each for each in expected if each.path not in declared]
+    if not declared and not guessed and not request.urls:
         return ()
+    rules = LeavingOut(workspace, request.allow_secrets)
     with workspace.objects.transaction() as objects:
-        known = [_fingerprint(workspace, objects, path, "declared") for path in declared]
-        for path in guessed:
+        known = [_take_declared(objects, request, rules, path) for path in declared]
+        known += [record_url(objects, url, store=request.store_external) for url in request.urls]
+        for each in guessed:
             # Without certainty that the command reads it again, it must not stop the run.
-            with suppress(MissingFileError, UnreadableFileError, FileChangedError):
-                known.append(_fingerprint(workspace, objects, path, "observed"))
+            with suppress(MlvError):
+                known += _take_expected(workspace, objects, request, each)
     return tuple(known)
 
 
-def _read_last_time(request: InputsRequest, earlier: Iterable[Run]) -> Sequence[RepoPath]:
+def _read_last_time(request: InputsRequest, earlier: Iterable[Run]) -> Sequence[Input]:
     """Return the inputs that the newest run of the same program and script was seen to read."""
-    same = [run for run in earlier if run.command.argv[:2] == request.argv[:2] and run.observed]
+    observed = [run for run in earlier if run.observed]
+    script = _script_of(request.argv)
+    same = [run for run in observed if _script_of(run.command.argv) == script]
+    same = same or [run for run in observed if run.command.argv[:2] == request.argv[:2]]
     if not same:
         return ()
-    return [each.path for each in same[-1].inputs if each.source != "declared"]
+    return [each for each in same[-1].inputs if each.source != "declared" and not is_url(each.path)]
 
 
-def _fingerprint(
-    workspace: Workspace, objects: ObjectWriter, path: RepoPath, source: Source
+def _script_of(argv: Sequence[str]) -> Sequence[str]:
+    """Return the words of a command up to the first that is no option: `python -m train`."""
+    options = takewhile(lambda word: word.startswith("-"), argv[1:])
+    return argv[: 2 + sum(1 for _ in options)]
+
+
+def _take_declared(
+    objects: ObjectWriter, request: InputsRequest, rules: LeavingOut, path: RepoPath
 ) -> KnownInput:
-    place = real_path(workspace.root, path)
-    signature = read_signature(place, now_ns=time.time_ns())
-    stored = is_inside(path)
-    found = fingerprint(place, objects if stored else HashCached(objects))
+    declared = rules.declare(path)
+    signature = read_signature(declared.place, now_ns=time.time_ns())
+    stored = (is_inside(path) or request.store_external) and not declared.is_secret
     return KnownInput(
-        path=path, source=source, fingerprint=found, signature=signature, stored=stored
+        path=path,
+        source="declared",
+        fingerprint=declared.fingerprint(objects if stored else TreesOnly(objects)),
+        signature=signature,
+        stored=stored,
+        secrets=declared.secrets,
     )
+
+
+def _take_expected(
+    workspace: Workspace, objects: ObjectWriter, request: InputsRequest, expected: Input
+) -> Iterable[KnownInput]:
+    """Yield what an input of the last run holds now, if it is still there."""
+    path = expected.path
+    place = real_path(workspace.root, path)
+    stored = is_inside(path) or request.store_external
+    sink = objects if stored else TreesOnly(objects)
+    found: Fingerprint | None = None
+    signature = Signature(value="", newest_ns=0, taken_ns=time.time_ns())
+    if expected.fingerprint is not None and lists_some(expected):
+        picks = pick_listed(workspace.objects, expected.fingerprint)
+        found = fingerprint_picked(place, picks, sink)
+    elif os_path(workspace.root, path).is_file():
+        signature = read_signature(place, now_ns=time.time_ns())
+        found = fingerprint(place, sink)
+    if found is not None:
+        yield KnownInput(
+            path=path,
+            source="observed",
+            fingerprint=found,
+            signature=signature,
+            stored=stored,
+            partial=found.kind == "dir",
+        )

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mlv.app.live_run import RunStart
+from mlv.app.record.folding import fold
+from mlv.app.record.left_out import LeavingOut
+from mlv.app.record.partial import pick_below
 from mlv.app.record.seen import Seen, has_changed
 from mlv.app.workspace import Workspace
+from mlv.core.enumeration import enumerate_some
 from mlv.core.paths import RepoPath, is_below
 from mlv.core.run import Output, Source
-from mlv.errors import MissingFileError, UnreadableFileError
-from mlv.worktree.fingerprint import fingerprint
-from mlv.worktree.paths import real_path, repo_path
+from mlv.errors import FileChangedError, MissingFileError, UnreadableFileError
+from mlv.store.object_writer import ObjectWriter
+from mlv.worktree.fingerprint import fingerprint, fingerprint_picked
+from mlv.worktree.paths import os_path, real_path, repo_path
 
 
 def seal_outputs(
     workspace: Workspace, start: RunStart, seen: Seen, artifacts: Iterable[str]
 ) -> tuple[tuple[Output, ...], tuple[str, ...]]:
     """Return the outputs of a run, sorted by path, and what is wrong with them.
+
+    Many files below one directory that nobody declared become one output, which lists
+    just these files.
 
     Args:
         workspace: Where it ran.
@@ -30,30 +38,99 @@ def seal_outputs(
         FileChangedError: Something still writes to an output.
         StorageError: The disk is full, read-only or failing.
     """
-    stale = {known.path for known in start.outputs if not has_changed(workspace, known)}
     declared = {known.path for known in start.outputs}
     declared |= {repo_path(workspace.root, Path(path)) for path in artifacts}
-    sources: dict[RepoPath, Source] = dict.fromkeys(declared, "declared")
+    sources: dict[RepoPath, Source] = dict.fromkeys(sorted(declared), "declared")
+    others: list[RepoPath] = []
     for path in seen.writes:
-        if path in declared:
-            sources[path] = "both"
-        elif not any(is_below(path, each) for each in declared):
-            sources[path] = "observed"
-    if not sources:
+        owners = [each for each in declared if is_below(path, each)]
+        sources |= dict.fromkeys(owners, "both")
+        if not owners:
+            others.append(path)
+    if not sources and not others:
         return (), ()
-    outputs: list[Output] = []
-    problems: list[str] = []
+    sealer = _Sealer(workspace, start)
     with workspace.objects.transaction() as objects:
-        for path, source in sorted(sources.items()):
+        outputs = [
+            *sealer.seal_declared(sources, objects),
+            *sealer.seal_observed(others, objects),
+        ]
+    outputs.sort(key=lambda each: each.path)
+    shared = _find_shared(seen, others, list(sources))
+    return tuple(outputs), (*sealer.problems, *shared)
+
+
+class _Sealer:
+    """Fingerprints outputs, and takes down what is wrong with them."""
+
+    def __init__(self, workspace: Workspace, start: RunStart) -> None:
+        self.problems: list[str] = []
+        self._workspace = workspace
+        self._start = start
+        self._rules = LeavingOut(workspace, start.allowed_secrets)
+
+    def seal_declared(
+        self, sources: dict[RepoPath, Source], objects: ObjectWriter
+    ) -> Iterator[Output]:
+        stale = {
+            known.path for known in self._start.outputs if not has_changed(self._workspace, known)
+        }
+        for path, source in sources.items():
             if path in stale:
-                problems.append(f"output {path} was declared, but the command did not write it")
+                self._miss(path)
                 continue
+            declared = self._rules.declare(path)
+            if declared.is_secret:
+                self.problems.append(f"output {path} looks like a secret: it is not stored")
+                continue
+            self.problems += declared.problems()
             try:
-                found = fingerprint(real_path(workspace.root, path), objects)
+                found = declared.fingerprint(objects)
             except MissingFileError:
-                problems.append(f"output {path} was declared, but the command did not write it")
+                self._miss(path)
             except UnreadableFileError as error:
-                problems.append(f"output {path} was not stored: {error.message}")
+                self.problems.append(f"output {path} was not stored: {error.message}")
             else:
-                outputs.append(Output(path=path, source=source, fingerprint=found))
-    return tuple(outputs), tuple(problems)
+                yield Output(path=path, source=source, fingerprint=found)
+
+    def seal_observed(self, paths: Sequence[RepoPath], objects: ObjectWriter) -> Iterator[Output]:
+        folded = fold(paths, is_link=lambda path: os_path(self._workspace.root, path).is_symlink())
+        alone = list(folded.files)
+        for directory, files in folded.directories.items():
+            place = real_path(self._workspace.root, directory)
+            try:
+                found = fingerprint_picked(place, pick_below(directory, files), objects)
+            except (MissingFileError, UnreadableFileError, FileChangedError):
+                alone += files  # one of them is to blame, and says so
+            else:
+                yield Output(path=directory, source="observed", fingerprint=found)
+        for path in alone:
+            try:
+                found = fingerprint(real_path(self._workspace.root, path), objects)
+            except MissingFileError:  # removed this moment
+                continue
+            except UnreadableFileError as error:
+                self.problems.append(f"output {path} was not stored: {error.message}")
+            else:
+                yield Output(path=path, source="observed", fingerprint=found)
+
+    def _miss(self, path: RepoPath) -> None:
+        self.problems.append(f"output {path} was declared, but the command did not write it")
+
+
+def _find_shared(
+    seen: Seen, written: Sequence[RepoPath], declared: Sequence[RepoPath]
+) -> Iterator[str]:
+    """Yield a problem for the files that another run wrote at the same time."""
+    for other in seen.company.others:
+        both = [path for path in written if path in other.writes]
+        both += [
+            path
+            for path in declared
+            if path in other.claims or any(is_below(each, path) for each in other.writes)
+        ]
+        if both:
+            yield (
+                f"run {other.name} wrote {enumerate_some(sorted(set(both)))} as well, while both"
+                " went on: the content may be of either"
+            )

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import shutil
 
+import msgspec
+
 from mlv.app.live_run import End, LiveRun
 from mlv.app.publish import Invocation, publish
+from mlv.app.record.attachments import seal_attachments
+from mlv.app.record.company import note_end
 from mlv.app.record.console import store_console
-from mlv.app.record.environment import complete_environment, describe_copies
+from mlv.app.record.environment import complete_environment
 from mlv.app.record.inputs import seal_inputs
+from mlv.app.record.logged_secrets import redact_journal
 from mlv.app.record.metrics import seal_metrics
+from mlv.app.record.nested import logged_params, seal_nested
 from mlv.app.record.outputs import seal_outputs
 from mlv.app.record.seen import see
-from mlv.app.record.touched import began_ns
+from mlv.app.record.used_code import find_used
 from mlv.app.workspace import Workspace
 from mlv.capture.journal_reader import read_journal
 from mlv.core.operation import PublishRun
-from mlv.core.run import API, ParamSource, Run
+from mlv.core.run import Content, Run
+from mlv.core.state import reduce_operations
 from mlv.errors import RecordingFailedError
 
 
@@ -38,18 +45,19 @@ def seal_run(
         StorageError: The disk is full, read-only or failing; the run can be sealed later.
     """
     with workspace.objects.transaction():
-        return _seal(workspace, live, end, problems)
+        return _seal(workspace, live, end, (*problems, *end.problems))
 
 
 def _seal(workspace: Workspace, live: LiveRun, end: End, problems: tuple[str, ...]) -> Run:
     start = live.start
     seen = see(workspace, live)
-    journal = read_journal(live.directory, since_ns=began_ns(start))
-    inputs, input_problems = seal_inputs(workspace, start, seen)
+    journal = redact_journal(read_journal(live.directory), start.allowed_secrets)
+    inputs, input_problems = seal_inputs(workspace, live, seen)
     outputs, output_problems = seal_outputs(workspace, start, seen, journal.artifacts)
     metrics = seal_metrics(workspace, start, seen, journal)
     environment = complete_environment(workspace, start, seen)
-    logged = (ParamSource(name=API, values=journal.params),) if journal.params else ()
+    console = store_console(workspace, live.directory, start.allowed_secrets)
+    attached = seal_attachments(workspace, live.directory)
     return Run(
         id=start.id,
         name=journal.name or start.name,
@@ -62,26 +70,32 @@ def _seal(workspace: Workspace, live: LiveRun, end: End, problems: tuple[str, ..
         user=start.user,
         host=start.host,
         command=start.command,
-        code=start.code,
-        environment=environment,
+        code=msgspec.structs.replace(start.code, used=find_used(workspace, start, seen)),
+        environment=environment.content,
+        determinism=dict(sorted(seen.determinism.items())),
         observed=start.observed and bool(seen.processes),
         inputs=inputs,
         outputs=outputs,
-        params=(*start.params, *logged),
+        params=(*start.params, *logged_params(journal)),
         metrics=metrics.metrics,
         metric_policies=start.metric_policies,
         series=metrics.series,
         series_file=metrics.series_file,
-        console=store_console(workspace, live.directory),
+        system=metrics.system,
+        resumed=metrics.resumed,
+        attachments=attached.attachments,
+        console=console.streams,
         tags=tuple(dict.fromkeys((*start.tags, *journal.tags))),
         note=journal.note or start.note,
         problems=(
             *problems,
-            *describe_copies(workspace, environment),
+            *console.problems,
+            *environment.problems,
             *seen.problems,
             *input_problems,
             *output_problems,
             *metrics.problems,
+            *attached.problems,
             *journal.problems,
         ),
     )
@@ -90,16 +104,29 @@ def _seal(workspace: Workspace, live: LiveRun, end: End, problems: tuple[str, ..
 def publish_run(workspace: Workspace, live: LiveRun, run: Run, invocation: Invocation) -> None:
     """Store the record, publish it, and drop the live run.
 
+    Runs nested in it are sealed and published first: a run that is published is complete.
+
     Raises:
         RecordingFailedError: The record holds something that cannot be written.
         StorageError: The disk is full, read-only or failing; the run can be sealed later.
     """
+    with workspace.objects.transaction():
+        runs = (*seal_nested(workspace, live, run), run)
+        records = {each.id: _add_record(workspace, live, each) for each in runs}
+    published = reduce_operations(workspace.operations.read()).runs if len(runs) > 1 else {}
+    for run_id, record in records.items():
+        if published.get(run_id) != record:  # else it was, before a crash
+            publish(workspace, invocation, PublishRun(run=run_id, record=record))
+    note_end(workspace, live.start, run.duration_s)
+    # What a process that the command left behind still writes there belongs to no run.
+    shutil.rmtree(live.directory, ignore_errors=True)
+
+
+def _add_record(workspace: Workspace, live: LiveRun, run: Run) -> Content:
     with workspace.objects.transaction() as objects:
         try:
-            record = objects.add_record(run)
+            return objects.add_record(run)
         except ValueError as error:
             message = f"the record of run {run.name!r} cannot be written: {error}"
             hint = f"this is a bug in mlv: report it with what is in {live.directory}"
             raise RecordingFailedError(message, hint=hint) from error
-    publish(workspace, invocation, PublishRun(run=run.id, record=record))
-    shutil.rmtree(live.directory)

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 
 import msgspec
 
 from mlv.app.live_run import KnownFile, LiveRun, RunStart
-from mlv.app.record.touched import CODE_SUFFIXES, began_ns, find_touched, has_company
+from mlv.app.record.company import Company, find_company
+from mlv.app.record.left_out import LeavingOut
+from mlv.app.record.made import find_made
+from mlv.app.record.touched import CODE_SUFFIXES, began_ns, find_touched
 from mlv.app.workspace import Workspace
 from mlv.capture.observe import (
+    UNKNOWN_SIGNATURE,
     FileSignature,
     Observations,
     ObservedProcess,
     read_observations,
 )
 from mlv.core.enumeration import enumerate_some
-from mlv.core.environment import Environment
-from mlv.core.paths import RepoPath, is_below, parents_of
-from mlv.git.sensitive import is_secret_path
-from mlv.store.failures import storage_errors
-from mlv.worktree.paths import is_inside, os_path, real_path
+from mlv.core.paths import RepoPath, escape_name, is_below, parents_of, unescape_name
+from mlv.worktree.fingerprint import SKIPPED_NAMES
+from mlv.worktree.paths import is_inside, is_url, os_path, real_path, repo_path
 from mlv.worktree.signature import read_signature
 
-_IGNORE_FILE = ".mlvignore"
+_MOST_NAMED = 5
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,17 +37,31 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         reads: Files that were read before anything was written to them, with
             their metadata when they were first opened. Params files and code are
             recorded as such, and are not listed.
+        external: Files outside the repository that were read, likewise.
         declared_reads: Declared inputs of which at least one file was read.
         writes: Files that were written and are still there, metrics files and what
             native code wrote included.
+        watched_writes: Those of them that a watched process wrote.
+        code: Files that Git tracks, or that are code without it, and that were opened.
+        imported: Source files of imported modules.
         processes: Python processes that were watched.
+        libraries: Versions that the libraries in these processes reported.
+        determinism: Seeds and switches that they reported.
+        company: Other runs that went on in the same worktree.
         problems: What could not be told.
     """
 
     reads: Mapping[RepoPath, FileSignature]
+    external: Mapping[RepoPath, FileSignature]
     declared_reads: frozenset[RepoPath]
     writes: tuple[RepoPath, ...]
+    watched_writes: frozenset[RepoPath]
+    code: tuple[RepoPath, ...]
+    imported: frozenset[RepoPath]
     processes: tuple[ObservedProcess, ...]
+    libraries: Mapping[str, str]
+    determinism: Mapping[str, bool | int | str]
+    company: Company
     problems: tuple[str, ...]
 
 
@@ -57,72 +73,140 @@ def see(workspace: Workspace, live: LiveRun) -> Seen:
     """
     start = live.start
     observed = read_observations(live.directory)
-    ignored = _Ignored(workspace)
+    company = find_company(workspace, start)
+    touched = _find_unseen(workspace, start, observed)
+    unseen, problems = _claim(touched, company)
     tracked = workspace.git.tracked(observed.reads) if observed.reads else {}
+    # The snapshot holds links, not what lies behind them.
     known = tracked.keys() | _untracked_code(start)
-    declared = {each.path for each in start.inputs if each.source == "declared"}
-    unseen, problems = _find_unseen(workspace, start, observed)
-    made = frozenset(unseen).difference(each.path for each in start.inputs)
-    written = dict.fromkeys((*observed.writes, *_written_metrics(workspace, start), *unseen))
+    code = [path for path in observed.reads if path in known and not _is_link(workspace, path)]
+    reads = observed.reads
+    made = find_made(workspace, live, {path: reads[path] for path in touched if path in reads})
+    made = made.difference(each.path for each in start.inputs)
+    written = (*_written(workspace, observed), *_written_metrics(workspace, start), *unseen)
+    counting = _Counting(workspace, start, observed, touched)
     return Seen(
-        reads={
-            path: signature
-            for path, signature in observed.reads.items()
-            # The snapshot holds links, not what lies behind them.
-            if (path not in known or os_path(workspace.root, path).is_symlink())
-            # What was made after the run began was made by the run.
-            and path not in made
-            and not ignored(path)
-            and not is_secret_path(path)
-            and not any(is_below(path, each) for each in declared)
-        },
-        declared_reads=frozenset(
-            each for each in declared if any(is_below(path, each) for path in observed.reads)
-        ),
-        writes=tuple(
-            path
-            for path in written
-            if not ignored(path)
-            and not is_secret_path(path)
-            and os_path(workspace.root, path).is_file()
-        ),
+        reads=counting.reads(made.union(code)),
+        external=counting.external(),
+        declared_reads=counting.declared_reads(),
+        writes=counting.writes(written),
+        watched_writes=frozenset(observed.writes),
+        code=tuple(code),
+        imported=observed.imported,
         processes=observed.processes,
+        libraries=observed.libraries,
+        determinism=observed.determinism,
+        company=company,
         problems=(
             *problems,
-            *_secrets(observed),
+            *counting.describe_secrets(),
             *_changed_code(start, observed, tracked),
-            *_unwatched(workspace, start, observed),
+            *_unwatched(start, observed),
         ),
     )
 
 
+class _Counting:
+    """Tells what counts of all that was opened."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        start: RunStart,
+        observed: Observations,
+        touched: Iterable[RepoPath],
+    ) -> None:
+        self._workspace = workspace
+        self._observed = observed
+        self._rules = LeavingOut(workspace, start.allowed_secrets)
+        opened = {*observed.reads, *observed.external, *observed.writes, *touched}
+        self._secrets = dict.fromkeys(self._rules.find_secrets(sorted(opened)))
+        self._declared = {
+            each.path: _names_of(workspace, each.path)
+            for each in start.inputs
+            if each.source == "declared"
+        }
+
+    def reads(self, others: Container[RepoPath]) -> dict[RepoPath, FileSignature]:
+        """Return the inputs in the worktree that nobody declared, less `others`."""
+        return {
+            path: signature
+            for path, signature in self._observed.reads.items()
+            if path not in others
+            and path not in self._secrets
+            and not self._rules.is_ignored(path)
+            and not self._is_declared(path)
+        }
+
+    def external(self) -> dict[RepoPath, FileSignature]:
+        """Return the inputs outside the worktree that nobody declared."""
+        return {
+            path: signature
+            for path, signature in self._observed.external.items()
+            if path not in self._secrets and not self._is_declared(path)
+        }
+
+    def declared_reads(self) -> frozenset[RepoPath]:
+        """Return the declared inputs that were read."""
+        paths = (*self._observed.reads, *self._observed.external)
+        return frozenset(
+            declared
+            for declared, names in self._declared.items()
+            if any(is_below(path, name) for name in names for path in paths)
+        )
+
+    def writes(self, paths: Iterable[RepoPath]) -> tuple[RepoPath, ...]:
+        """Return the outputs among files that were written."""
+        return tuple(
+            path
+            for path in dict.fromkeys(paths)
+            if path not in self._secrets
+            and not self._rules.is_ignored(path)
+            and os.path.isfile(_os_path(self._workspace, path))  # noqa: PTH113  # maybe thousands
+        )
+
+    def describe_secrets(self) -> Iterator[str]:
+        """Yield a problem for each secret that was opened."""
+        observed = self._observed
+        for path in self._secrets:
+            if path in observed.reads or path in observed.external or path in observed.writes:
+                yield f"{path} looks like a secret: the command opened it, and it is not recorded"
+
+    def _is_declared(self, path: RepoPath) -> bool:
+        return any(is_below(path, name) for names in self._declared.values() for name in names)
+
+
 def _find_unseen(
     workspace: Workspace, start: RunStart, observed: Observations
-) -> tuple[tuple[RepoPath, ...], tuple[str, ...]]:
-    """Return files that something unwatched wrote, and why they may not be all."""
+) -> tuple[RepoPath, ...]:
+    """Return files that something unwatched wrote while the command ran."""
     if not start.observed:
-        return (), ()
-    accounted = {each.path for each in start.inputs} | {each.path for each in start.outputs}
+        return ()
+    accounted = {each.path for each in start.inputs if not each.partial}
+    accounted |= {each.path for each in start.outputs}
     accounted |= {RepoPath(source.name) for source in start.params}
-    unseen = tuple(
+    return tuple(
         path
         for path in find_touched(workspace, start)
         if path not in observed.writes
         and accounted.isdisjoint((RepoPath("."), *parents_of(path), path))
     )
-    if not unseen or not has_company(workspace, start):
+
+
+def _claim(
+    unseen: tuple[RepoPath, ...], company: Company
+) -> tuple[tuple[RepoPath, ...], tuple[str, ...]]:
+    """Return files that the run must have written, and a word on those that nobody claims."""
+    if not company.others:
         return unseen, ()
+    nobodys = [path for path in unseen if not company.writers_of(path)]
+    if not nobodys:
+        return (), ()
     message = (
-        f"it is not known which of the runs that went on together wrote {enumerate_some(unseen)}:"
+        f"it is not known which of the runs that went on together wrote {enumerate_some(nobodys)}:"
         " declare outputs with --output"
     )
     return (), (message,)
-
-
-def _secrets(observed: Observations) -> Iterator[str]:
-    for path in sorted({*observed.reads, *observed.writes}):
-        if is_secret_path(path):
-            yield f"{path} looks like a secret: the command opened it, and it is not recorded"
 
 
 def _changed_code(
@@ -130,14 +214,19 @@ def _changed_code(
 ) -> Iterator[str]:
     since_ns = began_ns(start)
     for path, opened in observed.reads.items():
-        if path in tracked and path not in observed.writes and opened.ctime_ns >= since_ns:
+        edited = opened == UNKNOWN_SIGNATURE or opened.ctime_ns >= since_ns
+        if edited and path in tracked and path not in observed.writes:
             yield f"{path} was edited after the run began: the snapshot holds it as it was before"
 
 
-def _unwatched(workspace: Workspace, start: RunStart, observed: Observations) -> Iterator[str]:
-    if not start.observed or observed.processes or start.environment is None:
+def _unwatched(start: RunStart, observed: Observations) -> Iterator[str]:
+    for command in observed.unwatched[:_MOST_NAMED]:
+        yield f"`{command}` could not be watched: what it read is not known"
+    if observed.n_damaged_lines > 1:  # one is what a process that is killed leaves
+        yield f"{observed.n_damaged_lines} notes of opened files were lost: inputs may be missing"
+    if not start.observed or observed.processes or observed.unwatched:
         return
-    if workspace.objects.read_record(start.environment, Environment).interpreter is not None:
+    if start.surroundings is not None and start.surroundings.interpreter is not None:
         yield "this Python could not be watched (python -I, -E or -S?): its inputs are not known"
 
 
@@ -145,6 +234,23 @@ def has_changed(workspace: Workspace, known: KnownFile) -> bool:
     """Tell whether anything was done to a file since before the command started."""
     now = read_signature(real_path(workspace.root, known.path), now_ns=time.time_ns())
     return now.value != known.signature.value
+
+
+def _written(workspace: Workspace, observed: Observations) -> Iterator[RepoPath]:
+    """Yield the files that were written, and those in directories that were moved in as a whole."""
+    for path, write in observed.writes.items():
+        if write.directory and os_path(workspace.root, path).is_dir():
+            yield from _list_files(_os_path(workspace, path), path)
+        else:
+            yield path
+
+
+def _list_files(top: bytes, path: RepoPath) -> Iterator[RepoPath]:
+    for directory, names, files in os.walk(top):
+        names[:] = [name for name in names if os.fsdecode(name) not in SKIPPED_NAMES]
+        below = directory[len(top) :]
+        for name in files:
+            yield RepoPath(path + escape_name(below + b"/" + name))
 
 
 def _untracked_code(start: RunStart) -> frozenset[RepoPath]:
@@ -158,21 +264,17 @@ def _written_metrics(workspace: Workspace, start: RunStart) -> Iterator[RepoPath
             yield known.path
 
 
-class _Ignored:
-    """Tells whether `.mlvignore` at the root, in the syntax of `.gitignore`, names a path."""
+def _names_of(workspace: Workspace, declared: RepoPath) -> tuple[RepoPath, ...]:
+    """Return what a declared input is called where it was declared, and where it really lies."""
+    if is_inside(declared) or is_url(declared):
+        return (declared,)
+    real = repo_path(workspace.root, real_path(workspace.root, declared))
+    return (declared, real)
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._file = workspace.root / _IGNORE_FILE
 
-    def __call__(self, path: RepoPath) -> bool:
-        return self._match is not None and self._match(path)
+def _is_link(workspace: Workspace, path: RepoPath) -> bool:
+    return os.path.islink(_os_path(workspace, path))  # noqa: PTH114  # maybe thousands
 
-    @cached_property
-    def _match(self) -> Callable[[str], bool] | None:
-        if not self._file.exists():
-            return None
-        from pathspec import GitIgnoreSpec
 
-        with storage_errors(f"read {self._file}"):
-            lines = self._file.read_text(errors="replace").splitlines()
-        return GitIgnoreSpec.from_lines(lines).match_file
+def _os_path(workspace: Workspace, path: RepoPath) -> bytes:
+    return os.fsencode(workspace.root) + b"/" + unescape_name(path)

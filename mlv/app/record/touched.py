@@ -10,8 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from mlv.app.live_run import RunStart, find_start, list_live
-from mlv.app.runs import is_going_on, read_runs
+from mlv.app.live_run import RunStart
 from mlv.app.workspace import Workspace
 from mlv.core.paths import RepoPath, escape_name
 
@@ -27,31 +26,10 @@ def find_touched(workspace: Workspace, start: RunStart) -> tuple[RepoPath, ...]:
     Left out are code, files that Git tracks, hidden directories, virtual
     environments, and what lies behind symbolic links: those change for other reasons.
     """
-    since_ns = began_ns(start)
-    found = _walk(workspace.root, since_ns)
+    found = find_changed_since(workspace.root, began_ns(start))
     touched = [path for path in found if not path.endswith(CODE_SUFFIXES)]
     tracked = workspace.git.tracked(touched) if touched else {}
     return tuple(sorted(path for path in touched if path not in tracked))
-
-
-def has_company(workspace: Workspace, start: RunStart) -> bool:
-    """Tell whether another run went on in the same worktree at the same time.
-
-    Raises:
-        CorruptDataError: The operation log is damaged.
-    """
-    for live in list_live(workspace.layout.live):
-        other = find_start(live)
-        if other is None or other.id == start.id or other.root != start.root:
-            continue
-        if is_going_on(live, other) is not False:
-            return True
-    began_s = began_ns(start) / 1e9
-    return any(
-        run.kind == "run" and run.started_at.timestamp() + run.duration_s > began_s
-        for run in read_runs(workspace).runs
-        if run.id != start.id
-    )
 
 
 def began_ns(start: RunStart) -> int:
@@ -59,7 +37,13 @@ def began_ns(start: RunStart) -> int:
     return int(start.started_at.timestamp() * 1e9)
 
 
-def _walk(root: Path, since_ns: int) -> Iterator[RepoPath]:
+def find_changed_since(root: Path, since_ns: int) -> Iterator[RepoPath]:
+    """Yield the files below a directory that changed since a moment, as `find_touched` does.
+
+    Args:
+        root: The directory.
+        since_ns: The moment, nanoseconds since 1970.
+    """
     pending = [""]
     while pending:
         inner = pending.pop()

@@ -9,18 +9,24 @@ from typing import Literal
 
 import msgspec
 
+from mlv.app.code.restoring import ensure_snapshot
+from mlv.app.code.submodules import describe_lost, find_lost_submodules
 from mlv.app.record.begin import find_program
+from mlv.app.record.left_out import LeavingOut
+from mlv.app.record.partial import lists_some, pick_listed
+from mlv.app.record.url_inputs import fingerprint_url
 from mlv.app.restore.target import data_of_run, missing_objects
 from mlv.app.workspace import Workspace
-from mlv.capture.redact import REDACTED
-from mlv.core.paths import RepoPath
-from mlv.core.run import Run
-from mlv.errors import MissingObjectError, MlvError
-from mlv.worktree.fingerprint import HashOnly, fingerprint
-from mlv.worktree.paths import is_inside, os_path, real_path, repo_path
+from mlv.core.run import Input, Run
+from mlv.core.secret_shapes import REDACTED
+from mlv.core.tree import Fingerprint
+from mlv.errors import CorruptDataError, GitError, MissingObjectError, MlvError
+from mlv.worktree.fingerprint import HashCached, fingerprint_picked
+from mlv.worktree.paths import is_inside, is_url, os_path, real_path, repo_path
 
 BlockerCode = Literal[
     "code.snapshot_missing",
+    "code.submodule_missing",
     "data.missing",
     "data.hash_mismatch",
     "data.external_unreachable",
@@ -85,9 +91,16 @@ def _find_program(workspace: Workspace, run: Run) -> Path | None:
 
 
 def _check_code(workspace: Workspace, run: Run) -> Iterator[Blocker]:
-    if not workspace.git.has_commit(run.code.snapshot):
-        message = f"Git no longer has the code snapshot {run.code.snapshot[:12]}"
-        yield Blocker(code="code.snapshot_missing", message=message)
+    try:
+        ensure_snapshot(workspace, run.code)
+    except (GitError, MissingObjectError, CorruptDataError) as error:
+        yield Blocker(code="code.snapshot_missing", message=_with_hint(error))
+    for each in find_lost_submodules(workspace, run.code):
+        yield Blocker(code="code.submodule_missing", message=describe_lost(each))
+
+
+def _with_hint(error: MlvError) -> str:
+    return error.message if error.hint is None else f"{error.message} ({error.hint})"
 
 
 def _check_inputs(workspace: Workspace, run: Run) -> Iterator[Blocker]:
@@ -96,7 +109,7 @@ def _check_inputs(workspace: Workspace, run: Run) -> Iterator[Blocker]:
             message = f"input {each.path} had changed before it could be recorded"
             yield Blocker(code="data.missing", message=message)
         elif not is_inside(each.path):
-            yield from _check_external(workspace, each.path, each.fingerprint.digest)
+            yield from _check_external(workspace, each, each.fingerprint)
     try:
         files = data_of_run(workspace, run)
     except MissingObjectError as error:
@@ -111,15 +124,35 @@ def _check_inputs(workspace: Workspace, run: Run) -> Iterator[Blocker]:
         yield Blocker(code="disk.space", message=message)
 
 
-def _check_external(workspace: Workspace, path: RepoPath, digest: str) -> Iterator[Blocker]:
-    try:
-        found = fingerprint(real_path(workspace.root, path), HashOnly())
-    except MlvError as error:
-        yield Blocker(code="data.external_unreachable", message=error.message)
+def _check_external(
+    workspace: Workspace, recorded: Input, before: Fingerprint
+) -> Iterator[Blocker]:
+    """Yield what is wrong with an input that is not put in place, but has to be there."""
+    path = recorded.path
+    kept = ": the store has what it was" if recorded.stored else ""
+    if REDACTED in path:
+        message = f"the credentials of input {path} were not recorded"
+        yield Blocker(code="secret.missing", message=message)
         return
-    if found.digest != digest:
-        message = f"input {path} outside the repository is not what it was"
+    try:
+        found = _look_outside(workspace, recorded, before)
+    except MlvError as error:
+        yield Blocker(code="data.external_unreachable", message=f"{error.message}{kept}")
+        return
+    if found.digest != before.digest:
+        message = f"input {path} outside the repository is not what it was{kept}"
         yield Blocker(code="data.hash_mismatch", message=message)
+
+
+def _look_outside(workspace: Workspace, recorded: Input, before: Fingerprint) -> Fingerprint:
+    if is_url(recorded.path):
+        return fingerprint_url(recorded.path)
+    with workspace.objects.looking() as objects:
+        sink = HashCached(objects)
+        if lists_some(recorded):
+            place = real_path(workspace.root, recorded.path)
+            return fingerprint_picked(place, pick_listed(workspace.objects, before), sink)
+        return LeavingOut(workspace).declare(recorded.path).fingerprint(sink)
 
 
 def _check_command(run: Run) -> Iterator[Blocker]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import re
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
 from mlv.app.look.showing import read_environment
 from mlv.app.publish import Invocation
 from mlv.app.record.begin import RunRequest, abandon_run, begin_run
-from mlv.app.record.environment import find_own_source
+from mlv.app.record.other_root import lead_modules, move_text
 from mlv.app.record.run_command import execute_live
 from mlv.app.record.seal import publish_run, seal_run
 from mlv.app.record.series import read_series
@@ -23,13 +21,13 @@ from mlv.app.reproduce.sandbox import build_sandbox, remove_sandbox, sandbox_dir
 from mlv.app.runs import find_run
 from mlv.app.workspace import Workspace
 from mlv.capture.streams import Passthrough
-from mlv.core.environment import Environment
 from mlv.core.environment_diff import EnvironmentDiff
 from mlv.core.paths import RepoPath
 from mlv.core.run import API, ParamSource, Reproduction, Run, Tolerance
 from mlv.core.run_diff import diff_environment_records
 from mlv.core.verdict import Comparison, TolerancePolicy, Verdict, compare_reproduction
-from mlv.worktree.paths import is_inside, os_path
+from mlv.errors import NotPossibleError
+from mlv.worktree.paths import is_inside, is_url, os_path
 
 
 class ReproduceRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,9 +73,21 @@ def plan_reproduction(workspace: Workspace, reference: str) -> Preflight:
 
     Raises:
         NoSuchRunError, AmbiguousRunError: Of the reference.
+        NotPossibleError: The run was started inside another one.
         CorruptDataError: The record is damaged.
     """
-    return check_run(workspace, find_run(workspace, reference))
+    run = find_run(workspace, reference)
+    if run.parent is not None:
+        _refuse_nested(workspace, run)
+    return check_run(workspace, run)
+
+
+def _refuse_nested(workspace: Workspace, run: Run) -> NoReturn:
+    outermost = run
+    while outermost.parent is not None:
+        outermost = find_run(workspace, outermost.parent)
+    message = f"run {run.name!r} was started inside {outermost.name!r}: only that can be made again"
+    raise NotPossibleError(message, hint=f"mlv reproduce {outermost.name}")
 
 
 def reproduce(
@@ -89,6 +99,7 @@ def reproduce(
 
     Raises:
         NoSuchRunError, AmbiguousRunError: Of the reference.
+        NotPossibleError: The run was started inside another one.
         CorruptDataError: A record or an input is damaged.
         StorageError: The disk is full, read-only or failing.
     """
@@ -156,11 +167,13 @@ def _request(workspace: Workspace, sandbox: Workspace, preflight: Preflight) -> 
     run = preflight.run
     root = sandbox.root
     metrics_files = dict.fromkeys(m.source for m in run.metrics.values() if m.source != API)
+    declared = [each for each in run.inputs if each.source != "observed"]
     return RunRequest(
-        argv=tuple(_move(workspace.root, root, word) for word in run.command.argv),
+        argv=tuple(move_text(workspace.root, root, word) for word in run.command.argv),
         directory=os_path(root, run.command.directory),
         executable=preflight.executable,
-        inputs=tuple(os_path(root, i.path) for i in run.inputs if i.source != "observed"),
+        inputs=tuple(os_path(root, i.path) for i in declared if not is_url(i.path)),
+        urls=tuple(i.path for i in declared if is_url(i.path)),
         outputs=tuple(os_path(root, o.path) for o in run.outputs if o.source != "observed"),
         params=tuple(_declare(root, source) for source in run.params if source.file),
         metrics=tuple(os_path(root, RepoPath(name)) for name in metrics_files),
@@ -178,36 +191,10 @@ def _declare(root: Path, source: ParamSource) -> str:
 
 
 def _variables(workspace: Workspace, sandbox: Workspace, run: Run) -> dict[str, str]:
-    """Return what to set: the recorded variables, and a module path that leads to the snapshot.
-
-    Packages that are installed in editable mode from the user's worktree are found in
-    the snapshot first.
-    """
+    """Return what to set: the recorded variables, and a module path that leads to the snapshot."""
     environment = read_environment(sandbox, run.environment)
     variables = {} if environment is None else dict(environment.variables)
-    entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
-    for each in _editable_sources(workspace, environment):
-        entries += [str(each / "src"), str(each)]
-    moved = [_move(workspace.root, sandbox.root, entry) for entry in dict.fromkeys(entries)]
-    return variables | ({"PYTHONPATH": os.pathsep.join(moved)} if moved else {})
-
-
-def _editable_sources(workspace: Workspace, environment: Environment | None) -> Iterator[Path]:
-    if environment is None or environment.interpreter is None:
-        return
-    for each in environment.interpreter.distributions:
-        source = find_own_source(workspace, each)
-        if source is not None and each.editable:
-            yield source
-
-
-def _move(old_root: Path, new_root: Path, text: str) -> str:
-    """Return text in which paths below one root are the same paths below another.
-
-    A path begins where the text does, or after one of `=:,` and quotes.
-    """
-    pattern = rf"(^|[=:,'\"]){re.escape(str(old_root))}(?=/|$)"
-    return re.sub(pattern, lambda match: f"{match.group(1)}{new_root}", text)
+    return variables | lead_modules(workspace, environment, sandbox.root)
 
 
 def _with_series(workspace: Workspace, run: Run) -> Run:

@@ -72,9 +72,18 @@ def read_state(workspace: Workspace, path: RepoPath, sink: Sink) -> FileState | 
     return FileState(fingerprint=found, mode=stat.S_IMODE(place_on_disk.lstat().st_mode))
 
 
-def missing_directories(workspace: Workspace, files: Iterable[FileChange]) -> tuple[RepoPath, ...]:
-    """Return the directories that must be made for the files of a change, outermost first."""
+def missing_directories(
+    workspace: Workspace, files: Iterable[FileChange], empty: Iterable[RepoPath] = ()
+) -> tuple[RepoPath, ...]:
+    """Return the directories that must be made for a change, outermost first.
+
+    Args:
+        workspace: The worktree.
+        files: The files of the change.
+        empty: Directories without files that belong to it.
+    """
     wanted = {parent for each in files if each.after for parent in parents_of(each.path)}
+    wanted |= {above for path in empty for above in (*parents_of(path), path)}
     return tuple(sorted(path for path in wanted if not os_path(workspace.root, path).exists()))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mlv.app.restore.change import read_state
-from mlv.app.restore.target import GitFile, StoredFile, TargetFile, kind_of
+from mlv.app.restore.target import GitFile, StoredFile, TargetFile, kind_of, read_code
 from mlv.app.workspace import Workspace
 from mlv.core.digest import digest_of
 from mlv.core.paths import RepoPath
@@ -66,5 +66,4 @@ def _holds_ignored(workspace: Workspace, path: RepoPath, file: GitFile, sink: Si
     state = read_state(workspace, path, sink)
     if state is None or state.fingerprint.kind != file.kind:
         return False
-    recorded = workspace.git.read_worktree_file(path, file.blob)
-    return state.fingerprint.digest == digest_of(recorded)
+    return state.fingerprint.digest == digest_of(read_code(workspace, path, file))

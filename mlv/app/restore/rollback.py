@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -18,9 +18,16 @@ from mlv.app.restore.change import (
     read_state,
     require_way,
 )
+from mlv.app.restore.empty import find_empty
 from mlv.app.restore.presence import find_absent
 from mlv.app.restore.saved import saved_worktree
-from mlv.app.restore.target import StoredFile, TargetFile, files_of_run, require_objects
+from mlv.app.restore.target import (
+    StoredFile,
+    TargetFile,
+    files_of_run,
+    require_objects,
+    store_code,
+)
 from mlv.app.restore.unsaved import find_unsaved
 from mlv.app.runs import find_run, read_runs
 from mlv.app.workspace import Workspace
@@ -40,6 +47,7 @@ from mlv.errors import MissingFileError, StorageError, WorktreeError
 from mlv.store.object_writer import ObjectWriter
 from mlv.store.objects import content_of
 from mlv.worktree.paths import os_path, repo_path
+from mlv.worktree.place import place_directory
 
 _SPARE_BYTES = 16 << 20
 """Free space that a rollback leaves on the disk."""
@@ -74,6 +82,7 @@ class RollbackPlan(msgspec.Struct, frozen=True, kw_only=True):
         run: The run whose files come back.
         files: The files, sorted by path; `unsaved` where what is there now is in no
             commit and in no run.
+        directories: Empty directories of the run that are not there.
         unknown: Files of the worktree that the run does not know; they stay.
         behind_links: Data of the run behind a symbolic link, which leads out of the
             worktree; it stays as it is.
@@ -81,8 +90,14 @@ class RollbackPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     run: Run
     files: tuple[PlannedFile, ...]
+    directories: tuple[RepoPath, ...] = ()
     unknown: tuple[RepoPath, ...]
     behind_links: tuple[RepoPath, ...] = ()
+
+    @property
+    def unsaved(self) -> list[RepoPath]:
+        """Files whose present content is in no commit and in no run."""
+        return [file.path for file in self.files if file.unsaved]
 
 
 class RollbackResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,11 +125,23 @@ def plan_rollback(workspace: Workspace, request: RollbackRequest) -> RollbackPla
 
 
 def roll_back(
-    workspace: Workspace, request: RollbackRequest, invocation: Invocation, reporter: Reporter
+    workspace: Workspace,
+    request: RollbackRequest,
+    invocation: Invocation,
+    reporter: Reporter,
+    confirm: Callable[[RollbackPlan], bool] | None = None,
 ) -> RollbackResult:
     """Set files of the worktree to those of a run; what was there is kept for `undo`.
 
     HEAD, the index, and files that the run does not know stay as they are.
+
+    Args:
+        workspace: The worktree.
+        request: What is wanted.
+        invocation: Who wants it.
+        reporter: Is told what was left as it is.
+        confirm: Is asked whether changes that nothing else holds may be replaced, when
+            the request does not say so.
 
     Raises:
         NoSuchRunError, AmbiguousRunError: Of the reference.
@@ -130,21 +157,18 @@ def roll_back(
         saved_worktree(workspace) as saved,
     ):
         plan, targets = _plan(workspace, request, saved.commit)
-        _refuse_unsaved(plan, request)
+        if plan.unsaved and not request.overwrite and not (confirm and confirm(plan)):
+            raise _unsaved(plan)
         _warn_of_links(plan, reporter)
-        if not plan.files:
+        if not plan.files and not plan.directories:
             saved.discard()
             return RollbackResult(plan=plan, operation=None)
-        with workspace.objects.transaction() as objects:
-            files = tuple(
-                _store_change(workspace, objects, planned.path, targets[planned.path])
-                for planned in plan.files
-            )
-        _require_space(workspace, files)
-        change = WorktreeChange(files=files, directories=missing_directories(workspace, files))
-        with applied_change(workspace, change) as stored:
+        change = _make_change(workspace, plan, targets)
+        with applied_change(workspace, change) as written:
+            for directory in plan.directories:
+                place_directory(workspace.root, directory)
             done = ChangeWorktree(
-                files=stored, worktree=str(workspace.root), target=plan.run.id, saved=saved.commit
+                files=written, worktree=str(workspace.root), target=plan.run.id, saved=saved.commit
             )
             operation = publish(workspace, invocation, done)
     _note_unknown(plan, reporter)
@@ -164,7 +188,8 @@ def _plan(
     absent = find_absent(workspace, targets, present)
     behind = _find_behind_links(workspace, absent)
     absent = {path: file for path, file in absent.items() if path not in behind}
-    require_way(workspace, absent)
+    directories = _missing_empty(workspace, run, request.paths)
+    require_way(workspace, (*absent, *directories))
     unsaved = find_unsaved(workspace, absent, present, known.runs)
     files = tuple(
         PlannedFile(
@@ -175,8 +200,22 @@ def _plan(
         for path in absent
     )
     unknown = () if request.paths else tuple(sorted(present.keys() - everything.keys()))
-    plan = RollbackPlan(run=run, files=files, unknown=unknown, behind_links=behind)
+    plan = RollbackPlan(
+        run=run, files=files, directories=directories, unknown=unknown, behind_links=behind
+    )
     return plan, absent
+
+
+def _missing_empty(workspace: Workspace, run: Run, paths: Sequence[Path]) -> tuple[RepoPath, ...]:
+    """Return the empty directories of a run where nothing is now."""
+    wanted = [repo_path(workspace.root, path) for path in paths] or [RepoPath(".")]
+    return tuple(
+        path
+        for path in find_empty(workspace, *run.inputs, *run.outputs)
+        if any(is_below(path, each) for each in wanted)
+        and not os.path.lexists(os_path(workspace.root, path))
+        and not any(os_path(workspace.root, each).is_symlink() for each in parents_of(path))
+    )
 
 
 def _find_behind_links(
@@ -204,14 +243,11 @@ def _refuse_busy(workspace: Workspace) -> None:
     raise WorktreeError(message, hint=f"finish it, or give it up with `{give_up}`")
 
 
-def _refuse_unsaved(plan: RollbackPlan, request: RollbackRequest) -> None:
-    unsaved = [file.path for file in plan.files if file.unsaved]
-    if not unsaved or request.overwrite:
-        return
-    names = enumerate_some(unsaved)
+def _unsaved(plan: RollbackPlan) -> WorktreeError:
+    names = enumerate_some(plan.unsaved)
     message = f"changes that no commit and no run holds would be replaced: {names}"
     hint = "commit or record them, or go on with --overwrite (`mlv undo` brings them back)"
-    raise WorktreeError(message, hint=hint)
+    return WorktreeError(message, hint=hint)
 
 
 def _select(
@@ -244,18 +280,29 @@ def _note_unknown(plan: RollbackPlan, reporter: Reporter) -> None:
         reporter.note(f"{files} that the run does not know {verb} left as is: {names}")
 
 
+def _make_change(
+    workspace: Workspace, plan: RollbackPlan, targets: Mapping[RepoPath, TargetFile]
+) -> WorktreeChange:
+    with workspace.objects.transaction() as objects:
+        stored = store_code(workspace, objects, targets)
+        files = tuple(
+            _store_change(workspace, objects, planned.path, stored[planned.path])
+            for planned in plan.files
+        )
+    _require_space(workspace, files)
+    directories = missing_directories(workspace, files, plan.directories)
+    return WorktreeChange(files=files, directories=directories)
+
+
 def _store_change(
-    workspace: Workspace, objects: ObjectWriter, path: RepoPath, file: TargetFile
+    workspace: Workspace, objects: ObjectWriter, path: RepoPath, file: StoredFile
 ) -> FileChange:
-    """Store what lies at `path` now, and see that what is to lie there is stored."""
+    """Store what lies at `path` now; what is to lie there is stored."""
     before = read_state(workspace, path, objects)
     if before is not None:
         # What was in the store already may have rotted there; undo must be able to read it.
         workspace.objects.verify(content_of(before.fingerprint))
-    if isinstance(file, StoredFile):
-        content = file.content
-    else:
-        content = objects.add_bytes(workspace.git.read_worktree_file(path, file.blob))
+    content = file.content
     after = Fingerprint(kind=file.kind, digest=content.digest, size_bytes=content.size_bytes)
     keeps_mode = before is not None and before.fingerprint.kind == file.kind
     return FileChange(

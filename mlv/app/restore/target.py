@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from mlv.app.code.restoring import ensure_snapshot
 from mlv.app.record.code import EARLIER_OUTPUT
 from mlv.app.workspace import Workspace
 from mlv.core.enumeration import enumerate_some
 from mlv.core.paths import RepoPath
 from mlv.core.run import Content, Run
 from mlv.core.tree import EntryKind, Fingerprint
-from mlv.errors import GitError, MissingObjectError
+from mlv.errors import MissingObjectError
 from mlv.git.objects import TreeFile
+from mlv.store.object_writer import ObjectWriter
 from mlv.store.objects import content_of
 from mlv.store.trees import list_files
 from mlv.worktree.paths import is_inside
@@ -49,7 +51,7 @@ def files_of_run(workspace: Workspace, run: Run) -> dict[RepoPath, TargetFile]:
     An output hides an input at the same path, and an input hides code.
 
     Raises:
-        GitError: Git no longer has the snapshot.
+        GitError: Git no longer has the snapshot, and it cannot be brought back.
         MissingObjectError: The listing of a directory is not in the store.
         CorruptDataError: The listing of a directory is damaged.
     """
@@ -92,15 +94,49 @@ def require_objects(workspace: Workspace, files: Mapping[RepoPath, TargetFile]) 
         raise MissingObjectError(message, hint="look for another copy of this `.mlv` store")
 
 
+def store_code(
+    workspace: Workspace, objects: ObjectWriter, files: Mapping[RepoPath, TargetFile]
+) -> dict[RepoPath, StoredFile]:
+    """Store those files that are in Git, as Git would write them, and return all of them.
+
+    Raises:
+        GitError: A blob is gone, or a Git filter fails.
+    """
+    stored = {path: file for path, file in files.items() if isinstance(file, StoredFile)}
+    in_git = {path: file for path, file in files.items() if isinstance(file, GitFile)}
+    for path, data in _read(workspace, in_git):
+        stored[path] = StoredFile(kind=in_git[path].kind, content=objects.add_bytes(data))
+    return stored
+
+
+def read_code(workspace: Workspace, path: RepoPath, file: GitFile) -> bytes:
+    """Return a file that is in Git, as Git would write it at `path`.
+
+    Raises:
+        GitError: The blob is gone, or a Git filter fails.
+    """
+    ((_, data),) = _read(workspace, {path: file})
+    return data
+
+
+def _read(
+    workspace: Workspace, files: Mapping[RepoPath, GitFile]
+) -> Iterator[tuple[RepoPath, bytes]]:
+    # Where a link leads to is no content, and goes through no filter.
+    links = [path for path, file in files.items() if file.kind == "link"]
+    if links:
+        targets = workspace.git.read_blobs(files[path].blob for path in links)
+        yield from ((path, data) for path, (_, data) in zip(links, targets, strict=True))
+    blobs = {path: file.blob for path, file in files.items() if file.kind != "link"}
+    if blobs:
+        yield from workspace.git.read_worktree_files(blobs)
+
+
 def _code_in_git(workspace: Workspace, run: Run) -> dict[RepoPath, GitFile]:
-    snapshot = run.code.snapshot
-    if not workspace.git.has_commit(snapshot):
-        message = f"Git no longer has the code snapshot {snapshot[:12]} of run {run.name!r}"
-        hint = "fetch it from another clone: `git fetch CLONE 'refs/mlv/*:refs/mlv/*'`"
-        raise GitError(message, hint=hint)
+    ensure_snapshot(workspace, run.code)
     return {
         path: GitFile(kind=kind_of(file), blob=file.blob_id)
-        for path, file in workspace.git.tree_files(snapshot).items()
+        for path, file in workspace.git.tree_files(run.code.snapshot).items()
     }
 
 

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from mlv.cli.options import JsonOption
 
 
-def recover(as_json: JsonOption = False) -> None:
+def recover(
+    force: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--force", metavar="RUN", help="Seal this run of another host now; it is dead."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Seal runs whose recording was cut short.
 
     A run is lost when the mlv process that recorded it died, or could not write its
-    record. What it left is sealed as a run with the status `lost`.
+    record. What it left is sealed: as it ended where that was written down, as preempted
+    where a scheduler had asked it to stop, else as lost. A run of another host or
+    container is sealed when it has given no sign of life for ten minutes.
 
     Examples:
         mlv recover
-        mlv log
+        mlv recover --force swift-otter
 
     Exit codes:
         0  done
-        3  the disk is full or read-only
+        3  the disk is full or read-only, or a run given with --force still goes on
         7  what is left is damaged
     """
     from mlv.app.record.recover import recover_runs
@@ -25,4 +39,7 @@ def recover(as_json: JsonOption = False) -> None:
     from mlv.cli.session import invocation_of, open_here
 
     workspace = open_here()
-    print_recovered(recover_runs(workspace, invocation_of(workspace)), as_json=as_json)
+    recovered = recover_runs(workspace, invocation_of(workspace), force=force or ())
+    print_recovered(recovered, as_json=as_json)
+    for error in recovered.failed[:1]:
+        raise error

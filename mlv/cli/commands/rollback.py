@@ -52,8 +52,7 @@ def rollback(
     if dry_run:
         print_plan(plan_rollback(workspace, request), as_json=as_json)
         return
-    request = confirm_overwrite(workspace, request)
     asked = invocation_of(workspace, reason=reason)
-    print_rollback(
-        roll_back(workspace, request, asked, TerminalReporter(quiet=quiet)), as_json=as_json
-    )
+    reporter = TerminalReporter(quiet=quiet)
+    done = roll_back(workspace, request, asked, reporter, confirm_overwrite)
+    print_rollback(done, as_json=as_json)

@@ -2,58 +2,68 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+import sys
 
 import typer
 
 from mlv.cli.options import QuietOption
-
-_Paths = list[Path]
+from mlv.cli.run_options import (
+    AllowSecrets,
+    Boards,
+    CommandWords,
+    Inputs,
+    Isolated,
+    Metrics,
+    Name,
+    NoObserve,
+    NoSystem,
+    Note,
+    Observe,
+    Observer,
+    Outputs,
+    Params,
+    RequireClean,
+    ReuseEarlier,
+    Sets,
+    StoreExternal,
+    Tags,
+)
 
 
 def run(
-    command: Annotated[
-        list[str], typer.Argument(metavar="COMMAND", help="The command, with its arguments.")
-    ],
-    inputs: Annotated[
-        _Paths | None,
-        typer.Option("--input", "-i", metavar="PATH", help="File or directory that is read."),
-    ] = None,
-    outputs: Annotated[
-        _Paths | None,
-        typer.Option("--output", "-o", metavar="PATH", help="File or directory that is written."),
-    ] = None,
-    params: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--params", "-p", metavar="FILE[:KEY,...]", help="Params file, or some keys of it."
-        ),
-    ] = None,
-    metrics: Annotated[
-        _Paths | None, typer.Option("--metrics", "-m", metavar="FILE", help="Metrics file.")
-    ] = None,
-    name: Annotated[
-        str | None, typer.Option("--name", "-n", metavar="NAME", help="Name of the run.")
-    ] = None,
-    tags: Annotated[
-        list[str] | None, typer.Option("--tag", "-t", metavar="TAG", help="Tag of the run.")
-    ] = None,
-    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Note on the run.")] = "",
-    no_observe: Annotated[
-        bool, typer.Option("--no-observe", help="Do not watch which files Python opens.")
-    ] = False,
+    command: CommandWords = None,
+    inputs: Inputs = None,
+    outputs: Outputs = None,
+    params: Params = None,
+    sets: Sets = None,
+    metrics: Metrics = None,
+    tensorboard: Boards = None,
+    name: Name = None,
+    tags: Tags = None,
+    note: Note = "",
+    isolated: Isolated = False,
+    reuse: ReuseEarlier = False,
+    require_clean: RequireClean = False,
+    observe: Observe = Observer.python,
+    no_observe: NoObserve = False,
+    no_system: NoSystem = False,
+    store_external: StoreExternal = False,
+    allow_secrets: AllowSecrets = None,
     quiet: QuietOption = False,
 ) -> None:
     """Run a command and record what made its results.
 
     The code as it is (uncommitted and untracked files included), inputs, params,
     outputs, metrics, environment and printed output are recorded. Options of mlv
-    come before the command; -i, -o, -p, -m and -t can be repeated.
+    come before the command; those that name files, tags and secrets can be repeated.
+    The name of a stage runs the command that mlv.yaml has for it, and what follows is
+    added to that command; `mlv run -- WORD` takes WORD for a command in any case.
+    Without a command, the stages are listed.
 
     Examples:
         mlv run python train.py --lr 0.1
         mlv run -n baseline -i data/ -o model.pkl ./train.sh
+        mlv run --set train.lr=0.2 --isolated train
 
     Exit codes:
         N      the exit code of the command; 128 + N when signal N ended it
@@ -62,26 +72,40 @@ def run(
         126    the command is not executable
         127    the command was not found
     """
-    from mlv.app.record.begin import RunRequest
-    from mlv.app.record.run_command import run_command
-    from mlv.cli.render.runs import print_recorded
-    from mlv.cli.session import TerminalReporter, invocation_of, open_here
+    from mlv.app.launch.launching import launch
+    from mlv.app.launch.order import RunOrder
+    from mlv.app.publish import read_invocation
+    from mlv.app.record.run_command import exit_code_of
+    from mlv.cli.render.launch import print_launched, print_stages
+    from mlv.cli.session import TerminalReporter, current_directory, open_here
 
     workspace = open_here(quiet=quiet)
-    here = Path.cwd()
-    request = RunRequest(
-        argv=tuple(command),
-        directory=here,
+    if not command:
+        print_stages(workspace.settings.project.stages)
+        return
+    order = RunOrder(
+        words=tuple(command),
+        is_command=sys.argv[-len(command) - 1] == "--",
+        directory=current_directory(),
         name=name,
         tags=tuple(tags or ()),
         note=note,
-        inputs=tuple(here / path for path in inputs or ()),
-        outputs=tuple(here / path for path in outputs or ()),
+        inputs=tuple(inputs or ()),
+        outputs=tuple(outputs or ()),
         params=tuple(params or ()),
-        metrics=tuple(here / path for path in metrics or ()),
-        observe=not no_observe,
+        metrics=tuple(metrics or ()),
+        tensorboard=tuple(tensorboard or ()),
+        sets=tuple(sets or ()),
+        observe="none" if no_observe else observe.value,
+        system=not no_system,
+        store_external=store_external,
+        require_clean=require_clean,
+        allow_secrets=tuple(allow_secrets or ()),
+        isolated=isolated,
+        reuse=reuse,
     )
     reporter = TerminalReporter(quiet=quiet)
-    recorded = run_command(workspace, request, invocation_of(workspace), reporter)
-    print_recorded(recorded, reporter)
-    raise typer.Exit(128 + recorded.signal if recorded.signal else recorded.exit_code or 0)
+    asked = read_invocation(workspace, ("mlv", *sys.argv[1:]), allow_secrets=order.allow_secrets)
+    launched = launch(workspace, order, asked, reporter)
+    print_launched(launched, reporter)
+    raise typer.Exit(exit_code_of(launched.run))

@@ -25,6 +25,7 @@ JsonSchema = Literal[
     "mlv-runs 1",
     "mlv-run 1",
     "mlv-diff 1",
+    "mlv-export 1",
     "mlv-preflight 1",
     "mlv-reproduction 1",
     "mlv-rollback-plan 1",

@@ -4,38 +4,25 @@ from __future__ import annotations
 
 import sys
 
-import msgspec
 import typer
 
-from mlv.app.restore.rollback import (
-    RollbackPlan,
-    RollbackRequest,
-    RollbackResult,
-    plan_rollback,
-)
+from mlv.app.restore.rollback import RollbackPlan, RollbackResult
 from mlv.app.restore.undo import UndoResult
-from mlv.app.workspace import Workspace
 from mlv.cli.render.data import describe_checked_out
 from mlv.cli.render.output import fields_of, print_json
 from mlv.cli.render.place import show_path
 from mlv.core.operation import HideRun, Undo
 
 
-def confirm_overwrite(workspace: Workspace, request: RollbackRequest) -> RollbackRequest:
-    """Ask on a terminal whether unsaved changes may be replaced; elsewhere ask nothing."""
-    if request.overwrite or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return request
-    unsaved = [
-        show_path(file.path) for file in plan_rollback(workspace, request).files if file.unsaved
-    ]
-    if not unsaved:
-        return request
+def confirm_overwrite(plan: RollbackPlan) -> bool:
+    """Ask on a terminal whether unsaved changes may be replaced; elsewhere they may not."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
     typer.echo("these changes are in no commit and in no run:", err=True)
-    for path in unsaved:
-        typer.echo(f"  {path}", err=True)
+    for path in plan.unsaved:
+        typer.echo(f"  {show_path(path)}", err=True)
     question = "replace them? (`mlv undo` brings them back)"
-    agreed = typer.confirm(question, err=True)
-    return msgspec.structs.replace(request, overwrite=agreed)
+    return typer.confirm(question, err=True)
 
 
 def print_plan(plan: RollbackPlan, *, as_json: bool) -> None:
@@ -46,11 +33,13 @@ def print_plan(plan: RollbackPlan, *, as_json: bool) -> None:
     for file in plan.files:
         mark = "  (its present content is in no commit and in no run)" if file.unsaved else ""
         typer.echo(f"{file.action} {show_path(file.path)}{mark}")
+    for path in plan.directories:
+        typer.echo(f"create {show_path(path)}/")
     for path in plan.unknown:
         typer.echo(f"leave {show_path(path)}")
     for path in plan.behind_links:
         typer.echo(f"leave {show_path(path)}  (behind a symbolic link)")
-    if not plan.files:
+    if not plan.files and not plan.directories:
         typer.echo(f"nothing to do: the files are those of run {plan.run.name} already")
 
 
@@ -67,6 +56,8 @@ def print_rollback(result: RollbackResult, *, as_json: bool) -> None:
     for file in plan.files:
         action = "created" if file.action == "create" else "replaced"
         typer.echo(f"{action} {show_path(file.path)}")
+    for path in plan.directories:
+        typer.echo(f"created {show_path(path)}/")
     typer.echo(f"the worktree is now that of run {plan.run.name}; `mlv undo` takes it back")
 
 

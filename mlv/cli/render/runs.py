@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -19,9 +20,13 @@ from mlv.cli.render.output import (
     format_value,
     print_json,
 )
+from mlv.core.ids import RunId
 from mlv.core.run import Run
 from mlv.core.scalars import number_of
 from mlv.errors import UsageError
+
+if TYPE_CHECKING:
+    from mlv.app.record.recover import Recovered
 
 
 def print_run_list(
@@ -32,14 +37,18 @@ def print_run_list(
         print_json("mlv-runs 1", **fields_of(listing))
         return
     if not listing.runs and not listing.damaged:
-        typer.echo("no run is recorded yet: record one with `mlv run COMMAND`", err=True)
+        nothing = "no run is recorded yet: record one with `mlv run COMMAND`"
+        typer.echo("no run matches the filter" if listing.n_unmatched else nothing, err=True)
         return
     if columns is not None:
         _check_columns(listing, columns)
     shown = list(columns) if columns is not None else [*listing.metrics, *listing.params]
     headers = ["id", "name", "status", "started", "time", "code", *shown]
-    make_row = _exact_row if table_format == "csv" else _row
-    rows = [make_row(run, shown) for run in listing.runs]
+    if table_format == "csv":
+        rows = [_exact_row(run, shown) for run in listing.runs]
+    else:
+        depths = _depths(listing.runs)
+        rows = [_row(run, shown, depths[run.id]) for run in listing.runs]
     typer.echo(format_table(headers, rows, table_format))
     for run_id, problem in listing.damaged.items():
         typer.echo(f"error: run {run_id} is not shown: {problem}", err=True)
@@ -65,14 +74,31 @@ def print_recorded(run: Run, reporter: Reporter) -> None:
     reporter.note(f"recorded run {run.name}: {', '.join(parts)}")
 
 
-def print_recovered(runs: Sequence[Run], *, as_json: bool) -> None:
-    """Print which runs were sealed."""
+def print_recovered(recovered: Recovered, *, as_json: bool) -> None:
+    """Print what was done with runs that were left."""
     if as_json:
-        print_json("mlv-recovered 1", runs=runs)
+        print_json(
+            "mlv-recovered 1",
+            runs=recovered.sealed,
+            cleared=recovered.cleared,
+            silent=recovered.silent,
+        )
         return
-    for run in runs:
-        typer.echo(f"sealed run {run.name} as {run.status}")
-    if not runs:
+    for run in recovered.sealed:
+        end = f" (exit code {run.exit_code})" if run.exit_code else ""
+        typer.echo(f"sealed run {run.name} as {run.status}{end}")
+    for name in recovered.cleared:
+        typer.echo(f"removed the unfinished reproduction {name}")
+    for silent in recovered.silent:
+        age = format_duration(silent.silence_s)
+        typer.echo(
+            f"note: run {silent.name} of host {silent.host} gave a sign of life {age} ago; "
+            f"if it is dead: `mlv recover --force {silent.name}`",
+            err=True,
+        )
+    for error in recovered.failed[1:]:
+        typer.echo(f"error: {error.message}", err=True)
+    if not (recovered.sealed or recovered.cleared or recovered.silent or recovered.failed):
         typer.echo("there is no lost run", err=True)
 
 
@@ -94,10 +120,23 @@ def _exact_row(run: ListedRun, names: Sequence[str]) -> list[str]:
     return [*row, *(str(c) if isinstance(c, float) else format_value(c) for c in cells)]
 
 
-def _row(run: ListedRun, names: Sequence[str]) -> list[str]:
+def _row(run: ListedRun, names: Sequence[str], depth: int) -> list[str]:
     code = "-" if run.code is None else run.code[:8] + ("*" if run.dirty else "")
-    row = [run.short_id, run.name, run.status, format_age(run.started_at)]
+    name = f"{'>' * depth} {run.name}" if depth else run.name
+    row = [run.short_id, name, run.status, format_age(run.started_at)]
     return [*row, format_duration(run.duration_s), code, *(_cell(run, name) for name in names)]
+
+
+def _depths(runs: Sequence[ListedRun]) -> dict[RunId, int]:
+    """Return how many runs each run is inside of, as far as these are listed."""
+    parents = {run.id: run.parent for run in runs}
+    depths = {}
+    for run in runs:
+        depth, parent = 0, run.parent
+        while parent is not None:
+            depth, parent = depth + 1, parents.get(parent)
+        depths[run.id] = depth
+    return depths
 
 
 def _cell(run: ListedRun, name: str) -> str:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
 import typer
 
 from mlv.app.look.showing import ShownRun
@@ -30,7 +31,10 @@ from mlv.core.tree import Fingerprint
 def print_run(shown: ShownRun, *, as_json: bool) -> None:
     """Print everything that is known of a run."""
     if as_json:
-        print_json("mlv-run 1", **fields_of(shown))
+        members = fields_of(shown)
+        # A run that goes on has no status of its own yet.
+        members["run"] = {**msgspec.to_builtins(shown.run), "status": shown.status}
+        print_json("mlv-run 1", **members)
         return
     for line in _lines(shown):
         typer.echo(line)
@@ -48,7 +52,7 @@ def print_console(streams: Mapping[str, bytes]) -> None:
 def _lines(shown: ShownRun) -> Iterator[str]:
     run = shown.run
     yield f"{run.kind} {run.name} ({shown.short_id})"
-    yield from _section("", _summary(run))
+    yield from _section("", _summary(run, shown.status))
     yield from _section("metrics", {name: _metric(m) for name, m in run.metrics.items()})
     params = flatten_params(run.params)
     yield from _section(
@@ -60,22 +64,27 @@ def _lines(shown: ShownRun) -> Iterator[str]:
     yield from _section("outputs", outputs)
     left_out = {show_path(each.path): each.reason for each in run.code.left_out}
     yield from _section("left out of the code snapshot", left_out)
+    attachments = {name: format_size(each.size_bytes) for name, each in run.attachments.items()}
+    yield from _section("attachments", attachments)
     if shown.environment is not None:
         yield from _section("environment", _environment(shown.environment))
+    yield from _section("use of the machine", _system(run))
+    switches = {name: format_value(value) for name, value in run.determinism.items()}
+    yield from _section("determinism", switches)
     if run.problems:
         yield ""
         yield "problems"
         yield from (f"  {problem}" for problem in run.problems)
 
 
-def _summary(run: Run) -> dict[str, str]:
+def _summary(run: Run, status: str) -> dict[str, str]:
     end = f" (exit code {run.exit_code})" if run.exit_code else ""
     end = f" (signal {run.signal})" if run.signal else end
     code = run.code.commit[:12] + (" with uncommitted changes" if run.code.dirty else "")
     branch = f" on {run.code.branch}" if run.code.branch else ""
     summary = {
         "id": run.id,
-        "status": run.status + end,
+        "status": status + end,
         "started": format_time(run.started_at),
         "time": format_duration(run.duration_s),
         "by": f"{run.user} on {run.host}",
@@ -88,6 +97,10 @@ def _summary(run: Run) -> dict[str, str]:
         summary["tags"] = ", ".join(run.tags)
     if run.note:
         summary["note"] = run.note
+    if run.parent:
+        summary["part of"] = run.parent
+    if run.resumed:
+        summary["goes on from"] = run.resumed
     if run.reproduction:
         summary["reproduces"] = f"{run.reproduction.original}: {run.reproduction.verdict}"
     return summary
@@ -112,6 +125,18 @@ def _metric(metric: Metric) -> str:
     return f"{text}  ({metric.source})"
 
 
+def _system(run: Run) -> dict[str, str]:
+    values = {}
+    for name, metric in run.system.items():
+        highest = metric.value if metric.highest is None else metric.highest
+        text = format_number(number_of(metric.value))
+        more = metric.n_values > 1
+        values[name.removeprefix("system/")] = (
+            f"{text}  (at most {format_number(number_of(highest))})" if more else text
+        )
+    return values
+
+
 def _fingerprint(fingerprint: Fingerprint | None) -> str:
     if fingerprint is None:
         return "changed before it could be recorded"
@@ -125,9 +150,22 @@ def _environment(environment: Environment) -> dict[str, str]:
     values = {}
     python = environment.interpreter
     if python is not None:
-        values["python"] = f"{python.version}, {len(python.distributions)} packages"
+        n_editable = sum(each.editable for each in python.distributions)
+        editable = f", {n_editable} of them editable" if n_editable else ""
+        implementation = "" if python.implementation == "cpython" else f"{python.implementation} "
+        n_packages = len(python.distributions)
+        packages = f"{n_packages} package{'' if n_packages == 1 else 's'}{editable}"
+        values["python"] = f"{implementation}{python.version}, {packages}"
+        values |= {
+            f"package {each.name}": f"commit {each.commit[:12]}{' with changes' * each.dirty}"
+            for each in python.distributions
+            if each.commit
+        }
     machine = environment.machine
     values["system"] = f"{machine.os} on {machine.architecture}"
-    values["cpu"] = f"{machine.cpu or 'unknown'}, {machine.n_cores or '?'} cores"
-    values |= {f"gpu {i}": gpu.name for i, gpu in enumerate(machine.gpus)}
-    return values
+    usable = "" if machine.usable_cores is None else f", {machine.usable_cores:g} of them usable"
+    values["cpu"] = f"{machine.cpu or 'unknown'}, {machine.n_cores or '?'} cores{usable}"
+    values |= {f"gpu {i}": f"{g.name}, driver {g.driver}" for i, g in enumerate(machine.gpus)}
+    if environment.container is not None:
+        values["container"] = environment.container
+    return values | environment.libraries

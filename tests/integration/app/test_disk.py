@@ -121,7 +121,7 @@ def test_run_whose_outputs_do_not_fit_is_sealed_when_there_is_room(small: Reposi
     _fill(small, leave=10 << 20)
     done = small.mlv("run", "-n", "big", "-o", "model.bin", "sh", "-c",
                      "head -c 6000000 /dev/urandom > model.bin; exit 4")  # fmt: skip
-    assert done.code == 3
+    assert done.code == 4
     first, second = done.stderr.splitlines()
     assert first.startswith("error: the command ended, but its record was not sealed: ")
     assert "the disk is full" in first
@@ -131,7 +131,7 @@ def test_run_whose_outputs_do_not_fit_is_sealed_when_there_is_room(small: Reposi
     assert (small.root / "model.bin").stat().st_size == 6000000
     _make_room(small)
     recovered = small.mlv("recover")
-    assert (recovered.code, recovered.stdout) == (0, "sealed run big as failed\n")
+    assert (recovered.code, recovered.stdout) == (0, "sealed run big as failed (exit code 4)\n")
     run = small.find("big")
     assert (run.exit_code, [each.path for each in run.outputs]) == (4, ["model.bin"])
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlv.app.look.showing import read_environment
+from mlv.core.paths import RepoPath
 from mlv.core.run import Run
 from tests.support.repository import Repository
 
@@ -125,3 +126,38 @@ def test_nested_run_is_recorded_by_itself(training: Repository) -> None:
     inner = training.find("inner")
     assert (outer.status, inner.status) == ("finished", "finished")
     assert _outputs(inner) == [("model.bin", "observed")]
+
+
+def test_run_names_the_code_that_was_used(training: Repository) -> None:
+    training.write("lib/scale.py", "FACTOR = 2\n")
+    training.write("lib/unused.py", "FACTOR = 3\n")
+    training.write("conf.yaml", "a: 1\n")
+    training.write("train.py", "import lib.scale\nopen('conf.yaml').read()\n")
+    training.commit()
+    training.write("new.py", "import train\n")
+    run = training.run(sys.executable, "new.py")
+
+    assert sorted(run.code.used) == ["conf.yaml", "lib/scale.py", "new.py", "train.py"]
+    assert run.code.used[RepoPath("conf.yaml")] == training.git("rev-parse", "HEAD:conf.yaml")
+
+
+def test_run_does_not_list_very_many_tracked_files_as_code(training: Repository) -> None:
+    for number in range(1001):
+        training.write(f"images/{number}.png", str(number))
+    training.write("train.py", "import glob\n[open(n).read() for n in glob.glob('images/*')]\n")
+    training.commit()
+    run = training.run(sys.executable, "train.py")
+
+    assert sorted(run.code.used) == ["train.py"]
+    assert run.inputs == ()
+
+
+def test_run_records_the_files_of_a_directory_that_was_moved_in(training: Repository) -> None:
+    code = (
+        "import os, tempfile, shutil; place = tempfile.mkdtemp(dir='..');"
+        "os.system(f'echo 1 > {place}/weights; echo 2 > {place}/config');"
+        "os.rename(place, 'checkpoint')"
+    )
+    run = training.run(sys.executable, "-c", code)
+
+    assert _outputs(run) == [("checkpoint/config", "observed"), ("checkpoint/weights", "observed")]

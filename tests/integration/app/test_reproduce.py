@@ -18,6 +18,7 @@ from mlv.app.reproduce.reproducing import (
     reproduce,
 )
 from mlv.core.run import Reproduction, Run, Tolerance
+from mlv.errors import NotPossibleError
 from tests.support.repository import Repository
 from tests.support.stored_objects import remove_object
 
@@ -127,6 +128,7 @@ def test_reproduce_has_nothing_to_compare(repo: Repository) -> None:
 
 
 def test_reproduce_names_all_that_is_in_the_way(repo: Repository) -> None:
+    repo.write("mlv.yaml", "code: {bundle: false}\n")
     repo.write(".gitignore", "data\n")
     repo.write("data/a", "1\n")
     repo.write("data/b", "2\n")
@@ -139,11 +141,12 @@ def test_reproduce_names_all_that_is_in_the_way(repo: Repository) -> None:
     repo.git("gc", "--quiet", "--prune=now")
     result = _reproduce(repo)
     assert result.verdict == "cannot-run"
-    snapshot = run.code.snapshot[:12]
+    message = (
+        f"Git no longer has the code snapshot {run.code.snapshot[:12]}, and no bundle of it was"
+        " stored (fetch it from another clone: `git fetch CLONE 'refs/mlv/*:refs/mlv/*'`)"
+    )
     assert result.blockers == (
-        Blocker(
-            code="code.snapshot_missing", message=f"Git no longer has the code snapshot {snapshot}"
-        ),
+        Blocker(code="code.snapshot_missing", message=message),
         Blocker(code="data.missing", message="the store has no content for data/a"),
         Blocker(code="data.missing", message="the store has no content for data/b"),
         Blocker(code="secret.missing", message="a secret in the command line was not recorded"),
@@ -263,3 +266,18 @@ def test_reproduce_reads_the_same_keys_of_a_params_file(repo: Repository) -> Non
     assert run.params[0].keys == ("lr",)
     assert result.reproduction is not None
     assert result.reproduction.params[0].values == {"lr": 1}
+
+
+def test_reproduce_of_a_nested_run_names_the_outermost(repo: Repository) -> None:
+    repo.write(
+        "sweep.py",
+        "import mlv\n"
+        "with mlv.start_run():\n"
+        "    with mlv.start_run('trial', nested=True):\n"
+        "        with mlv.start_run('part', nested=True) as run:\n"
+        "            run.log({'loss': 1.0})\n",
+    )
+    outermost = repo.run(sys.executable, "sweep.py")
+    with pytest.raises(NotPossibleError) as caught:
+        plan_reproduction(repo.open(), "part")
+    assert caught.value.hint == f"mlv reproduce {outermost.name}"

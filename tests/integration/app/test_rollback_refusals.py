@@ -145,6 +145,7 @@ def test_rollback_needs_every_object_before_it_changes_anything(two_runs: Reposi
 
 
 def test_rollback_needs_the_snapshot(two_runs: Repository) -> None:
+    two_runs.write("mlv.yaml", "code: {bundle: false}\n")
     two_runs.write("params.yaml", "lr: 0.3\n")
     run = two_runs.shell("true", name="third")
     two_runs.git("update-ref", "-d", f"refs/mlv/runs/{run.id}")

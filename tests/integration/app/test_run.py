@@ -14,7 +14,6 @@ from mlv.core.run import Input, Run
 from mlv.errors import (
     CommandNotExecutableError,
     CommandNotFoundError,
-    GitError,
     MissingFileError,
     MlvError,
     UnreadableFileError,
@@ -284,12 +283,3 @@ def test_run_forgets_a_command_that_could_not_start(repo: Repository) -> None:
     )
     assert list_runs(repo.open(), limit=None, reproductions=True).runs == ()
     assert repo.git("for-each-ref", "refs/mlv") == ""
-
-
-def test_run_needs_a_commit(empty_repository: Repository) -> None:
-    empty_repository.initialize()
-    before = empty_repository.state()
-    with pytest.raises(GitError) as caught:
-        empty_repository.shell("true")
-    assert caught.value.message == "this repository has no commit yet"
-    assert empty_repository.state() == before

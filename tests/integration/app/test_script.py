@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import mlv
 from mlv.core.params import flatten_params
 from mlv.core.run import Run
-from mlv.errors import NoStoreError, UsageError
 from tests.support.repository import Repository
 
 _TRAIN = """\
@@ -23,15 +22,6 @@ with mlv.start_run(name="baseline", tags=["digits"], note="first try", params={"
     open("model.pkl", "w").write("weights")
     run.log_artifact("model.pkl")
     run.set_tag("seed", 1)
-"""
-_OTHER_DIALECT = """\
-import mlv
-run = mlv.init(project="digits", name="baseline", config={"lr": 0.2}, tags=["a"], notes="hm")
-run.config.depth = 3
-for step, loss in enumerate([0.9, 0.5]):
-    mlv.log({"loss": loss})
-run.summary["accuracy"] = 0.7
-mlv.finish()
 """
 
 
@@ -70,26 +60,6 @@ def test_script_records_its_run(repo: Repository, attached: bool) -> None:  # no
     assert [each.path for each in run.outputs] == ["model.pkl"]
 
 
-@pytest.mark.parametrize("attached", [False, True])
-def test_script_may_use_the_other_dialect(
-    repo: Repository,
-    attached: bool,  # noqa: FBT001
-) -> None:
-    if attached:
-        repo.write("train.py", _OTHER_DIALECT)
-        repo.run(sys.executable, "train.py")
-    else:
-        assert _execute(repo, _OTHER_DIALECT).stderr == ""
-    (run,) = repo.runs()
-    assert (run.name, run.tags, run.note) == ("baseline", ("a", "project=digits"), "hm")
-    assert _params(run) == {"lr": 0.2, "depth": 3}
-    assert {name: metric.value for name, metric in run.metrics.items()} == {
-        "loss": 0.5,
-        "accuracy": 0.7,
-    }
-    assert run.series["loss"].steps == (0, 1)
-
-
 @pytest.mark.parametrize(
     ("end", "status"),
     [
@@ -116,6 +86,111 @@ def test_script_that_dies_of_an_exception_is_recorded_as_failed(repo: Repository
     done = _execute(repo, "import mlv\nmlv.start_run()\nraise ValueError('no data')\n")
     assert done.stderr.splitlines()[-1] == "ValueError: no data"
     assert [run.status for run in repo.runs()] == ["failed"]
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "exit_code", "signal_number"),
+    [
+        ("", "finished", 0, None),
+        ("sys.exit(3)", "failed", 3, None),
+        ("sys.exit('no data')", "failed", 1, None),
+        ("sys.exit(0)", "finished", 0, None),
+        ("try: sys.exit(3)\nexcept SystemExit: pass", "finished", 0, None),
+        ("try: sys.exit(3)\nfinally: mlv.log({'loss': 2})", "failed", 3, None),
+        ("raise ValueError('no data')", "failed", 1, None),
+        ("os.kill(os.getpid(), signal.SIGINT)", "killed", None, 2),
+        ("run.finish(exit_code=4)", "failed", 4, None),
+        ("run.finish(failed=True)", "failed", 1, None),
+        ("mlv.end_run('FAILED')", "failed", 1, None),
+        ("if not os.fork(): sys.exit(7)\nos.wait()", "finished", 0, None),
+        ("with run: sys.exit(5)", "failed", 5, None),
+    ],
+)
+def test_script_without_a_block_records_how_it_ended(
+    repo: Repository, end: str, status: str, exit_code: int | None, signal_number: int | None
+) -> None:
+    _execute(repo, f"import os, signal, sys\nimport mlv\nrun = mlv.start_run()\n{end}\n")
+    (run,) = repo.runs()
+    assert (run.status, run.exit_code, run.signal) == (status, exit_code, signal_number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_script_that_is_killed_is_recovered(repo: Repository, number: int) -> None:
+    script = f"""\
+    import os, mlv
+    with mlv.start_run(name="victim") as run:
+        run.log_params(lr=0.2)
+        run.log_text("note", "so far")
+        with mlv.start_run("trial", nested=True) as trial:
+            trial.log_params(depth=1)
+            os.kill(os.getpid(), {number})
+    """
+    assert _execute(repo, script).returncode == -number
+    assert repo.runs() == ()
+    assert repo.mlv("recover").stdout == "sealed run victim as lost\n"
+    victim, trial = repo.runs()
+    assert (victim.name, victim.status, _params(victim)) == ("victim", "lost", {"lr": 0.2})
+    assert list(victim.attachments) == ["note.txt"]
+    assert (trial.name, trial.status, trial.parent) == ("trial", "lost", victim.id)
+    assert repo.mlv("recover").stderr == "there is no lost run\n"
+
+
+def test_script_is_watched_from_the_moment_it_starts_its_run(repo: Repository) -> None:
+    for name in ("early.csv", "late.csv", "child.csv"):
+        repo.write(name, f"{name}\n")
+    repo.write(".gitignore", "*.csv\nmodel.*\n.mlv/\n")
+    script = """\
+    import os, subprocess, sys
+    import mlv
+    open("early.csv").read()
+    before = dict(os.environ)
+    with mlv.start_run():
+        open("late.csv").read()
+        subprocess.run([sys.executable, "-c", "open('child.csv').read()"], check=True)
+        open("model.bin", "w").write("weights")
+    open("early.csv").read()
+    assert dict(os.environ) == before
+    """
+    assert _execute(repo, script).stderr == ""
+    (run,) = repo.runs()
+    assert run.observed
+    assert [each.path for each in run.inputs] == ["child.csv", "late.csv"]
+    assert [(each.path, each.source) for each in run.outputs] == [("model.bin", "observed")]
+    assert run.problems == (
+        "watched from the moment mlv.start_run() was called: what was opened before is not known",
+    )
+
+
+def test_script_that_only_logs_is_never_stopped(bare_repository: Repository) -> None:
+    script = """\
+    import mlv
+    mlv.log({"loss": 1})
+    mlv.log_params(lr=0.1)
+    print(mlv.active_run())
+    """
+    done = _execute(bare_repository, script)
+    assert (done.returncode, done.stdout) == (0, "<mlv.ActiveRun disabled, active>\n")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("mlv: nothing is recorded: there is no mlv store in ")
+    assert line.endswith("; create one with `mlv init`")
+
+
+def test_script_that_cannot_be_sealed_says_how_to_do_it_later(repo: Repository) -> None:
+    script = """\
+    import os, shutil, mlv
+    with mlv.start_run(name="late"):
+        mlv.log({"loss": 1})
+        shutil.move(".mlv/packs", "packs")
+        open(".mlv/packs", "w").close()
+    os.remove(".mlv/packs")
+    shutil.move("packs", ".mlv/packs")
+    print("saved")
+    """
+    done = _execute(repo, script)
+    assert (done.returncode, done.stdout) == (0, "saved\n")
+    assert done.stderr.startswith("mlv: the run was not sealed: ")
+    assert done.stderr.endswith("; seal it later with `mlv recover`\n")
+    assert repo.mlv("recover").stdout == "sealed run late as finished\n"
 
 
 def test_script_refuses_a_second_run_beside_the_first(repo: Repository) -> None:
@@ -186,40 +261,3 @@ def test_process_that_outlives_its_run_may_go_on_logging(repo: Repository, tmp_p
     gone = str(tmp_path / "gone")
     done = _execute(repo, "import mlv\nmlv.log({'loss': 1})\n", MLV_RUN_DIR=gone)
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_runs_is_a_data_frame(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    for lr in ("0.2", "0.1"):
-        repo.shell(f"echo '{{\"loss\": {lr}}}' > metrics.json", name=f"lr{lr}", tags=("a",))
-    monkeypatch.chdir(repo.root)
-    frame = mlv.runs(sort="metrics.loss")
-    assert list(frame["name"]) == ["lr0.1", "lr0.2"]
-    assert list(frame.columns) == [
-        "name",
-        "status",
-        "started_at",
-        "duration_s",
-        "tags",
-        "params.lr",
-        "metrics.loss",
-    ]
-    assert list(mlv.runs(limit=1)["name"]) == ["lr0.1"]
-
-
-def test_runs_of_an_empty_store_is_an_empty_frame(
-    repo: Repository, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(repo.root)
-    assert mlv.runs().empty
-
-
-def test_runs_refuses_an_unknown_column(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(repo.root)
-    with pytest.raises(UsageError, match="no column 'nope'"):
-        mlv.runs(sort="nope")
-
-
-def test_runs_needs_a_store(bare_repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(bare_repository.root)
-    with pytest.raises(NoStoreError):
-        mlv.runs()

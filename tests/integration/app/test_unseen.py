@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from mlv.app.record.recover import recover_runs
+from mlv.app.record.recover import Recovered, recover_runs
 from tests.support.repository import Repository
 from tests.support.stored_objects import read_all
 
@@ -88,7 +88,7 @@ def test_params_that_are_not_finite_are_recorded(project: Repository) -> None:
     workspace = project.open()
     from mlv.app.publish import read_invocation
 
-    assert recover_runs(workspace, read_invocation(workspace, ("mlv",))) == ()
+    assert recover_runs(workspace, read_invocation(workspace, ("mlv",))) == Recovered()
 
 
 def test_overlapping_runs_do_not_claim_what_neither_was_seen_to_write(project: Repository) -> None:

@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
+import venv
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from mlv.capture.interpreter import InterpreterFacts, find_interpreter, read_interpreter
+from mlv.capture.interpreter import find_interpreter, read_interpreter
+from mlv.capture.interpreter_cache import InterpreterFacts
 from mlv.core.environment import Distribution
 
 LONG_AGO = time.time() - 3600
@@ -112,6 +116,209 @@ def test_package_installed_later_is_seen(packages: Path, tmp_path: Path) -> None
     found = _read(sys.executable, packages, tmp_path / "cache").interpreter.distributions
 
     assert Distribution(name="later", version="3.0") in found
+
+
+def test_package_that_was_removed_or_replaced_is_not_seen(packages: Path, tmp_path: Path) -> None:
+    before = _names(_read(sys.executable, packages, tmp_path / "cache"))
+    shutil.rmtree(packages / "Plain_Package-1.0.dist-info")
+    _install(packages, "cloned", "2.1")
+    shutil.rmtree(packages / "cloned-2.0.dist-info")
+    _age(packages)
+
+    after = _names(_read(sys.executable, packages, tmp_path / "cache"))
+
+    assert {"plain-package 1.0", "cloned 2.0"} <= before
+    assert before - after == {"plain-package 1.0", "cloned 2.0"}
+    assert after - before == {"cloned 2.1"}
+
+
+def test_package_installed_again_from_elsewhere_is_seen(packages: Path, tmp_path: Path) -> None:
+    _read(sys.executable, packages, tmp_path / "cache")
+    shutil.rmtree(packages / "edited-0.1.dist-info")
+    _install(packages, "edited", "0.1")
+
+    found = _read(sys.executable, packages, tmp_path / "cache").interpreter.distributions
+
+    assert Distribution(name="edited", version="0.1") in found
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment without pip."""
+    root = tmp_path_factory.mktemp("environment") / "env"
+    venv.create(root, symlinks=True)
+    for path in (root / "pyvenv.cfg", *root.glob("lib/*/site-packages")):
+        os.utime(path, (LONG_AGO, LONG_AGO))
+    return root
+
+
+def test_packages_of_the_system_are_seen_when_they_are_let_in(
+    environment: Path, packages: Path, tmp_path: Path
+) -> None:
+    python = str(environment / "bin" / "python")
+    before = _names(_read(python, packages, tmp_path / "cache"))
+    config = environment / "pyvenv.cfg"
+    text = config.read_text()
+    config.write_text(text.replace("= false", "= true"))
+
+    after = _names(_read(python, packages, tmp_path / "cache"))
+
+    config.write_text(text)
+    os.utime(config, (LONG_AGO, LONG_AGO))
+    assert before < after
+
+
+def test_interpreter_that_was_replaced_is_asked_again(packages: Path, tmp_path: Path) -> None:
+    link = tmp_path / "python3"
+    link.symlink_to(_fake(tmp_path / "one", "1"))
+    first = _read(str(link), packages, tmp_path / "cache")
+    link.unlink()
+    link.symlink_to(_fake(tmp_path / "two", "2"))
+
+    second = _read(str(link), packages, tmp_path / "cache")
+
+    assert (first.interpreter.version, second.interpreter.version) == ("1", "2")
+
+
+def _fake(directory: Path, version: str) -> Path:
+    """Return an interpreter that gives always the same answer."""
+    directory.mkdir()
+    answer = {
+        "implementation": "fake",
+        "version": version,
+        "platform": "none",
+        "executable": "",
+        "prefix": str(directory),
+        "base_prefix": str(directory),
+        "path": [],
+        "distributions": [],
+    }
+    fake = directory / "python3"
+    fake.write_text(f"#!/bin/sh\necho; echo 'mlv-probe {json.dumps(answer)}'\n")
+    fake.chmod(0o755)
+    os.utime(fake, (LONG_AGO, LONG_AGO))
+    return fake
+
+
+def test_version_that_a_shim_is_told_decides(packages: Path, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    choice = here / ".python-version"
+    choice.write_text("one\n")
+    os.utime(choice, (LONG_AGO, LONG_AGO))
+    for version in ("one", "two"):
+        _fake(tmp_path / version, version)
+    shim = tmp_path / "python"
+    shim.write_text(f'#!/bin/sh\nexec {tmp_path}/$(cat .python-version)/python3 "$@"\n')
+    shim.chmod(0o755)
+    os.utime(shim, (LONG_AGO, LONG_AGO))
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+
+    found = []
+    for version in ("one", "one", "two"):
+        if choice.read_text() != f"{version}\n":
+            choice.write_text(f"{version}\n")
+        found.append(read_interpreter(shim, cwd=here, env=env, cache_dir=tmp_path / "cache"))
+
+    assert [each and each.interpreter.version for each in found] == ["one", "one", "two"]
+
+
+def test_relative_module_path_is_that_of_the_directory(packages: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        _install(tmp_path / name / "libs", f"only-{name}", "1")
+        _age(tmp_path / name / "libs")
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": "libs", "HOME": str(tmp_path)}
+
+    found = [
+        read_interpreter(
+            Path(sys.executable), cwd=tmp_path / name, env=env, cache_dir=tmp_path / "cache"
+        )
+        for name in ("a", "b")
+    ]
+
+    assert [facts and "only-a 1" in _names(facts) for facts in found] == [True, False]
+
+
+def _names(facts: InterpreterFacts) -> set[str]:
+    return {f"{each.name} {each.version}" for each in facts.interpreter.distributions}
+
+
+def test_packages_of_conda_are_seen(environment: Path, packages: Path, tmp_path: Path) -> None:
+    prefix = tmp_path / "conda"
+    shutil.copytree(environment, prefix, symlinks=True)
+    site = next(prefix.glob("lib/*/site-packages"))
+    built: dict[str, object] = {"url": "file:///home/conda/feedstock_root/numpy", "dir_info": {}}
+    for name in ("numpy", "torch"):
+        _install(site, name, "2.0", built)
+        (site / f"{name}-2.0.dist-info" / "INSTALLER").write_text("conda\n")
+    _install(site, "scipy", "1.9")
+    records = prefix / "conda-meta"
+    records.mkdir()
+    (records / "history").touch()
+    for name, channel in [
+        ("numpy-2.0-py311_0", "https://conda.anaconda.org/conda-forge/linux-64"),
+        ("scipy-1.8-py311_1", "https://conda.anaconda.org/conda-forge/linux-64"),
+        ("_libgcc_mutex-0.1-main", "https://repo.anaconda.com/pkgs/main/linux-64"),
+        ("mine-1.0-0", "https://conda.anaconda.org/t/secret-token/mine/noarch/"),
+    ]:
+        (records / f"{name}.json").write_text(json.dumps({"channel": channel, "files": []}))
+
+    found = _read(str(prefix / "bin" / "python"), packages).interpreter.distributions
+
+    own = [each for each in found if each.name not in ("plain-package", "edited", "cloned")]
+    main = "https://repo.anaconda.com/pkgs/main/linux-64::_libgcc_mutex-0.1-main"
+    assert own == [
+        Distribution(name="libgcc-mutex", version="0.1", source=main),
+        Distribution(name="mine", version="1.0", source="mine/noarch::mine-1.0-0"),
+        Distribution(name="numpy", version="2.0", source="conda-forge/linux-64::numpy-2.0-py311_0"),
+        Distribution(name="scipy", version="1.9"),  # pip has replaced that of conda
+        Distribution(name="torch", version="2.0"),
+    ]
+
+
+def test_package_that_conda_installs_later_is_seen(
+    environment: Path, packages: Path, tmp_path: Path
+) -> None:
+    prefix = tmp_path / "conda"
+    shutil.copytree(environment, prefix, symlinks=True)
+    records = prefix / "conda-meta"
+    records.mkdir()
+    python = str(prefix / "bin" / "python")
+    _read(python, packages, tmp_path / "cache")
+    (records / "cuda-12.4-0.json").write_text("{}")
+
+    assert "cuda 12.4" in _names(_read(python, packages, tmp_path / "cache"))
+
+
+def test_source_tree_that_was_linked_is_editable(packages: Path, tmp_path: Path) -> None:
+    source = tmp_path / "project" / "src"
+    (source / "linked.egg-info").mkdir(parents=True)
+    (source / "linked.egg-info" / "PKG-INFO").write_text("Name: linked\nVersion: 1.0\n")
+    (packages / "linked.egg-link").write_text(f"{source}\n../\n")
+    env = {"PYTHONPATH": f"{packages}{os.pathsep}{source}"}
+
+    facts = read_interpreter(Path(sys.executable), cwd=tmp_path, env=env)
+
+    assert facts is not None
+    expected = Distribution(name="linked", version="1.0", source=f"file://{source}", editable=True)
+    assert expected in facts.interpreter.distributions
+
+
+def test_eggs_are_packages(packages: Path, tmp_path: Path) -> None:
+    info = tmp_path / "Plain-2.0-py3.egg" / "EGG-INFO"
+    info.mkdir(parents=True)
+    (info / "PKG-INFO").write_text("Name: Plain\nVersion: 2.0\n")
+    zipped = tmp_path / "zipped-3.0-py3.egg"
+    with zipfile.ZipFile(zipped, "w") as file:
+        file.writestr("EGG-INFO/PKG-INFO", "Name: zipped\nVersion: 3.0\n")
+    broken = tmp_path / "broken.zip"
+    broken.write_text("no archive")
+    path = os.pathsep.join(str(each) for each in (info.parent, zipped, broken))
+
+    facts = read_interpreter(Path(sys.executable), cwd=tmp_path, env={"PYTHONPATH": path})
+
+    assert facts is not None
+    assert {"plain 2.0", "zipped 3.0"} <= _names(facts)
 
 
 def test_damaged_cache_is_not_used(packages: Path, tmp_path: Path) -> None:

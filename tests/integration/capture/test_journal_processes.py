@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from mlv.capture.journal_reader import read_journal
+from mlv.capture.points import as_lists, list_of_wholes
 
 PYTHON = sys.executable
+N_KILLS = int(os.environ.get("MLV_TEST_KILLS", "5"))
+MOST_LOST_S = 0.25
 
 
 def _run(
@@ -122,7 +126,7 @@ for thread in threads: thread.join()
 """
     _run(tmp_path, code)
 
-    series = read_journal(tmp_path).series
+    series = {name: as_lists(points) for name, points in read_journal(tmp_path).series.items()}
     assert {name: points.values for name, points in series.items()} == {
         f"t{n}": list(range(2000)) for n in range(4)
     }
@@ -142,8 +146,102 @@ w.log({"a": -1})
 
     journal = read_journal(tmp_path)
     assert journal.series["a"].values == [1, *range(100), -1]
-    assert done.stderr.startswith("mlv: not logged: cannot write")
-    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr == "mlv: cannot write what is logged: File too large\n"
+    assert journal.problems == ()
+
+
+def test_disk_that_stays_full_is_told_by_the_journal(tmp_path: Path) -> None:
+    code = """
+import resource
+w.log({"a": 1}); w.flush()
+resource.setrlimit(resource.RLIMIT_FSIZE, (400, 1 << 30))
+for n in range(100): w.log({"a": n})
+w.log_params({"lr": 1})
+w.flush()
+"""
+    _run(tmp_path, code)
+
+    (path,) = (tmp_path / "series").iterdir()
+    journal = read_journal(tmp_path)
+    assert journal.series["a"].values[0] == 1
+    damaged, lost = journal.problems
+    assert damaged.endswith(f"logged in {path.name} are damaged")
+    assert lost == f"the disk did not take 100 points and 1 other entries of {path.name}"
+
+
+def test_disk_that_is_full_from_the_beginning_is_told_by_the_journal(tmp_path: Path) -> None:
+    code = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 1 << 30))
+w.log({"a": 1})
+"""
+    _run(tmp_path, code)
+
+    (path,) = (tmp_path / "series").iterdir()
+    problem = f"the disk took nothing of what was logged in {path.name}"
+    assert read_journal(tmp_path).problems == (problem,)
+
+
+def test_what_does_not_fit_into_memory_while_the_disk_is_full_is_counted(tmp_path: Path) -> None:
+    code = """
+import resource
+import mlv.capture.journal_backlog as backlog
+backlog.MAX_BACKLOG_BYTES = 1000
+w.log({"a": 1}); w.flush()
+resource.setrlimit(resource.RLIMIT_FSIZE, (400, 1 << 30))
+for n in range(100): w.log({"a": n}); w.flush()
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, 1 << 30))
+w.log({"a": -1})
+"""
+    _run(tmp_path, code)
+
+    (path,) = (tmp_path / "series").iterdir()
+    journal = read_journal(tmp_path)
+    values = journal.series["a"].values
+    n_lost = 102 - len(values)
+    assert 0 < n_lost < 100
+    assert values[-1] == -1
+    problem = f"the disk did not take {n_lost} points and 0 other entries of {path.name}"
+    assert journal.problems == (problem,)
+
+
+def test_killed_process_loses_at_most_a_quarter_of_a_second(tmp_path: Path) -> None:
+    # The newest time that was logged is left where the kernel keeps it, come what may.
+    code = f"""
+import os, time
+newest = os.open({str(tmp_path / "newest")!r}, os.O_WRONLY | os.O_CREAT)
+n = 0
+while True:
+    w.log({{"a": n}}, n)
+    os.pwrite(newest, b"%020d" % time.time_ns(), 0)
+    n += 1
+    if n == 1: print(flush=True)
+"""
+    program = f"from mlv.capture.journal import JournalWriter\nw = JournalWriter('live')\n{code}"
+    for number in range(N_KILLS):
+        live = tmp_path / f"{number}"
+        live.mkdir()
+        with subprocess.Popen([PYTHON, "-c", program], cwd=live, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.05 + 0.4 * number / N_KILLS)
+            process.kill()
+        points = read_journal(live / "live").series["a"]
+        lost_s = (int((tmp_path / "newest").read_text()) / 1e3 - int(points.times_us[-1])) / 1e6
+        assert lost_s < MOST_LOST_S
+        assert list_of_wholes(points.steps) == list(range(len(points)))
+
+
+def test_slow_process_loses_nothing_that_it_logged_after_a_pause(tmp_path: Path) -> None:
+    code = """
+import os
+w.log({"a": 1})
+os.kill(os.getpid(), 9)
+"""
+    _run(tmp_path, code, check=False)
+
+    assert read_journal(tmp_path).series["a"].values == [1]
 
 
 def test_closing_all_descriptors_does_not_spoil_the_programs_files(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from mlv.capture.executable import resolve_executable
-from mlv.capture.kept_log import LIMIT_BYTES
-from mlv.capture.process import Outcome, execute
+from mlv.capture.kept_log import LIMIT_BYTES, finish_log
+from mlv.capture.process import Execution, Outcome, execute
 from mlv.capture.streams import Passthrough
 from mlv.errors import CommandNotExecutableError
 
@@ -22,16 +22,16 @@ EXECUTE = """
 import json, os, sys
 from pathlib import Path
 from mlv.capture.executable import resolve_executable
-from mlv.capture.process import execute
+from mlv.capture.process import Execution, execute
 
 live, *argv = sys.argv[1:]
-outcome = execute(
-    argv,
+execution = Execution(
+    argv=argv,
     executable=resolve_executable(argv[0], Path.cwd(), os.environ["PATH"]),
     cwd=Path.cwd(),
     env=dict(os.environ),
-    live=Path(live),
 )
+outcome = execute(execution, live=Path(live))
 status = Path("/proc/self/status").read_text()
 Path(live, "peak_kib").write_text(status.partition("VmHWM:")[2].split()[0])
 Path(live, "outcome").write_text(
@@ -59,10 +59,12 @@ def run(tmp_path: Path, live: Path) -> Execute:
             (tmp_path / "passed.err").open("wb") as err,
         ):
             return execute(
-                argv,
-                executable=resolve_executable(argv[0], tmp_path, os.environ["PATH"]),
-                cwd=tmp_path,
-                env=dict(os.environ) if env is None else env,
+                Execution(
+                    argv=argv,
+                    executable=resolve_executable(argv[0], tmp_path, os.environ["PATH"]),
+                    cwd=tmp_path,
+                    env=dict(os.environ) if env is None else env,
+                ),
                 live=live,
                 passthrough=Passthrough(stdout=out.fileno(), stderr=err.fileno()),
             )
@@ -138,7 +140,7 @@ def test_large_output_is_passed_on_whole_and_kept_in_part(live: Path) -> None:
     os.close(writer)
     printed = counted.communicate()[0]
 
-    kept = (live / "stdout.log").stat().st_size
+    kept = finish_log(live / "stdout.log").size_bytes
     assert (recorder.outcome(), int(printed)) == ("[0, null, []]", size)
     assert 2 * LIMIT_BYTES < kept < 2 * LIMIT_BYTES + 100
     assert int((live / "peak_kib").read_text()) < 64 * 1024
@@ -168,10 +170,12 @@ def test_broken_pipe_reaches_the_command(live: Path) -> None:
     os.close(reader)
     with os.fdopen(writer, "wb") as out:
         outcome = execute(
-            ["yes"],
-            executable=resolve_executable("yes", live, os.environ["PATH"]),
-            cwd=live,
-            env=dict(os.environ),
+            Execution(
+                argv=["yes"],
+                executable=resolve_executable("yes", live, os.environ["PATH"]),
+                cwd=live,
+                env=dict(os.environ),
+            ),
             live=live,
             passthrough=Passthrough(stdout=out.fileno()),
         )

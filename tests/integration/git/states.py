@@ -225,6 +225,27 @@ def ignored_files(workspace: Workspace) -> None:
     workspace.write("params.yaml", "lr: 0.2\n")
 
 
+def assumed_unchanged(workspace: Workspace) -> None:
+    workspace.git("update-index", "--assume-unchanged", "params.yaml", "train.py", "src/model.py")
+    workspace.write("params.yaml", "lr: 0.2\n")
+    (workspace.root / "train.py").unlink()
+
+
+def skipped_but_there(workspace: Workspace) -> None:
+    workspace.write(b"odd\n\xff", "odd\n")
+    workspace.commit()
+    workspace.git("update-index", "--skip-worktree", "params.yaml", "odd\n\udcff")
+    workspace.write("params.yaml", "lr: 0.2\n")
+    workspace.write(b"odd\n\xff", "even odder\n")
+    workspace.write("new.txt")
+
+
+def orphan_branch(workspace: Workspace) -> None:
+    workspace.git("checkout", "--quiet", "--orphan", "other")
+    workspace.git("rm", "--quiet", "--cached", "train.py")
+    workspace.write("params.yaml", "lr: 0.2\n")
+
+
 STATES: tuple[Callable[[Workspace], None], ...] = (
     staged,
     unstaged,
@@ -256,4 +277,7 @@ STATES: tuple[Callable[[Workspace], None], ...] = (
     hostile_settings,
     hooks,
     ignored_files,
+    assumed_unchanged,
+    skipped_but_there,
+    orphan_branch,
 )

@@ -3,15 +3,18 @@ from __future__ import annotations
 import io
 import itertools
 import os
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from mlv.core.paths import RepoPath
+from mlv.core.paths import RepoPath, escape_name
 from mlv.errors import GitError
 from mlv.git.objects import TreeFile
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.integration.git.conftest import Workspace
 
 _BINARY = bytes(range(256)) * 5000
@@ -130,3 +133,69 @@ def test_blob_at_finds_each_path_in_each_commit(workspace: Workspace) -> None:
 
 def test_blob_at_asks_nothing_for_nothing(workspace: Workspace) -> None:
     assert workspace.open().blob_at([], [RepoPath("train.py")]) == {}
+
+
+def _as_written(workspace: Workspace, *names: bytes) -> dict[RepoPath, bytes]:
+    repository = workspace.open()
+    files = repository.tree_files("HEAD")
+    paths = [RepoPath(escape_name(name)) for name in names]
+    return dict(repository.read_worktree_files({path: files[path].blob_id for path in paths}))
+
+
+def test_worktree_files_go_through_filters_whatever_their_size_and_name(
+    workspace: Workspace,
+) -> None:
+    workspace.write(".gitattributes", "* filter=double\n")
+    workspace.git("config", "filter.double.clean", "cat")
+    workspace.git("config", "filter.double.smudge", "sed p")
+    contents: dict[bytes, bytes] = {
+        b"plain": b"a\n",
+        b"empty": b"",
+        b"no newline": b"a",
+        b" blank first": b"b\n",
+        b"two\nlines": b"c\n",
+        b"\xff odd\t": b"d\n\0\n",
+    }
+    for name, content in contents.items():
+        workspace.write(name, content)
+    workspace.commit()
+
+    found = _as_written(workspace, *contents)
+
+    assert found == {
+        RepoPath(escape_name(name)): subprocess.run(
+            ["sed", "p"], input=content, capture_output=True, check=True
+        ).stdout
+        for name, content in contents.items()
+    }
+
+
+def test_worktree_files_come_from_one_process(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    repository = workspace.open()
+    files = repository.tree_files("HEAD")
+    list(repository.read_blobs([]))  # importing GitPython runs Git as well
+    trace = tmp_path / "trace"
+    trace.mkdir()
+    monkeypatch.setenv("GIT_TRACE2_EVENT", str(trace))
+
+    list(repository.read_worktree_files({path: file.blob_id for path, file in files.items()}))
+
+    assert (len(files), len(list(trace.iterdir()))) == (3, 1)
+
+
+def test_worktree_file_without_its_blob_is_an_error(workspace: Workspace) -> None:
+    with pytest.raises(GitError, match="is not in this repository"):
+        list(workspace.open().read_worktree_files({RepoPath("train.py"): "a" * 40}))
+
+
+def test_worktree_file_of_a_failing_filter_is_an_error(workspace: Workspace) -> None:
+    workspace.write(".gitattributes", "*.py filter=broken\n")
+    workspace.git("config", "filter.broken.smudge", "false")
+    workspace.git("config", "filter.broken.required", "true")
+
+    with pytest.raises(GitError, match="smudge filter broken failed") as caught:
+        _as_written(workspace, b"train.py", b"src/model.py")
+
+    assert caught.value.hint is not None

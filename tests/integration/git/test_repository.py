@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mlv.errors import GitError
-from mlv.git.repository import Head
+from mlv.git.head import Head
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +21,7 @@ def test_head_is_commit_tree_and_branch(workspace: Workspace) -> None:
         commit=workspace.git("rev-parse", "HEAD"),
         tree=workspace.git("rev-parse", "HEAD^{tree}"),
         branch="topic/ünï",
+        time_s=int(workspace.git("log", "-1", "--format=%ct")),
     )
 
 
@@ -38,7 +39,7 @@ def test_head_that_is_damaged_is_not_taken_for_none(workspace: Workspace) -> Non
     commit = workspace.git("rev-parse", "HEAD")
     (workspace.root / ".git" / "objects" / commit[:2] / commit[2:]).unlink()
 
-    with pytest.raises(GitError, match="git rev-parse failed"):
+    with pytest.raises(GitError, match=r"the commit \w{12} that is checked out is damaged"):
         workspace.open().head()
 
 

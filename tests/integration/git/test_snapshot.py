@@ -7,7 +7,7 @@ import pytest
 
 from mlv.core.paths import RepoPath, unescape_name
 from mlv.errors import GitError, StorageError
-from mlv.git.repository import Head
+from mlv.git.selection import SnapshotRules
 from mlv.git.snapshot import Snapshot, take_snapshot
 from tests.integration.git.contents import FileFacts, fingerprint, read_files
 from tests.integration.git.states import STATES
@@ -29,7 +29,7 @@ def _take(workspace: Workspace, *, exclude: tuple[RepoPath, ...] = ()) -> Snapsh
         ref=_REF,
         message="mlv run\n",
         when=1_700_000_000,
-        exclude=exclude,
+        rules=SnapshotRules(exclude=frozenset(exclude)),
     )
 
 
@@ -89,7 +89,7 @@ def test_snapshot_of_a_clean_tree_is_head(workspace: Workspace) -> None:
     assert _take(workspace) == Snapshot(
         commit=head,
         tree=tree,
-        head=Head(commit=head, tree=tree, branch="main"),
+        head=workspace.open().head(),
         dirty=False,
         untracked=(),
         left_out=(),
@@ -172,11 +172,24 @@ def test_snapshot_leaves_ignored_files_and_the_store_out(workspace: Workspace) -
     assert snapshot.left_out == ()
 
 
-def test_snapshot_without_a_commit_says_what_to_do(empty_workspace: Workspace) -> None:
-    with pytest.raises(GitError, match="has no commit yet") as caught:
-        _take(empty_workspace)
+def test_snapshot_before_the_first_commit_holds_the_worktree(empty_workspace: Workspace) -> None:
+    empty_workspace.write("train.py", "print(1)\n")
+    empty_workspace.write("staged.txt", "staged\n")
+    empty_workspace.git("add", "staged.txt")
+    before = fingerprint(empty_workspace.root)
 
-    assert caught.value.hint == "make one with `git add -A && git commit -m 'first commit'`"
+    snapshot = _take(empty_workspace)
+
+    assert _read_snapshot(empty_workspace, snapshot) == read_files(empty_workspace.root)
+    assert (snapshot.head.commit, snapshot.dirty) == (None, True)
+    assert empty_workspace.git("log", "-1", "--format=%P", snapshot.commit) == ""
+    assert fingerprint(empty_workspace.root) == before
+
+
+def test_snapshot_of_nothing_at_all_is_a_commit(empty_workspace: Workspace) -> None:
+    snapshot = _take(empty_workspace)
+
+    assert (_read_snapshot(empty_workspace, snapshot), snapshot.dirty) == ({}, False)
 
 
 @pytest.mark.parametrize("ref", ["refs/heads/main", "HEAD", "--stdin", "refs/mlv/a..b"])
@@ -277,29 +290,92 @@ def test_snapshot_converts_line_ends_as_a_commit_would(workspace: Workspace) -> 
     assert _read_snapshot(workspace, snapshot)[b"dos.txt"] == ("file", b"one\ntwo\n")
 
 
-def test_snapshot_with_a_failing_filter_is_an_error(workspace: Workspace) -> None:
+@pytest.mark.parametrize("program", ["false", "no-such-program clean"])
+def test_file_whose_filter_fails_is_left_out(workspace: Workspace, program: str) -> None:
     workspace.write(".gitattributes", "*.bin filter=broken\n")
-    workspace.git("config", "filter.broken.clean", "false")
+    workspace.write("old.bin")
+    workspace.commit()
+    workspace.git("config", "filter.broken.clean", program)
     workspace.git("config", "filter.broken.required", "true")
-    workspace.write("weights.bin")
+    workspace.write("old.bin", "newer\n")
+    workspace.write(b"new\n\xff.bin")
+    workspace.write("params.yaml", "lr: 0.2\n")
     before = fingerprint(workspace.root)
 
-    with pytest.raises(GitError, match=r"git update-index failed: .*weights\.bin"):
-        _take(workspace)
+    snapshot = _take(workspace)
 
+    assert [(each.path, each.reason, each.detail) for each in snapshot.left_out] == [
+        ("new\\n\\xff.bin", "filter", "broken"),
+        ("old.bin", "filter", "broken"),
+    ]
+    assert [change.path for change in workspace.open().diff("HEAD", snapshot.commit)] == [
+        "params.yaml"
+    ]
     assert fingerprint(workspace.root) == before
 
 
-def test_snapshot_of_a_clean_tree_takes_three_git_processes(
+def test_snapshot_holds_what_a_filter_makes_of_a_file(workspace: Workspace) -> None:
+    workspace.write(".gitattributes", "*.bin filter=upper\n")
+    workspace.git("config", "filter.upper.clean", "tr a-z A-Z")
+    workspace.git("config", "filter.upper.smudge", "tr A-Z a-z")
+    workspace.write("weights.bin", "abc\n")
+
+    snapshot = _take(workspace)
+
+    assert workspace.git("show", f"{snapshot.commit}:weights.bin") == "ABC"
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_snapshot_holds_changes_that_git_was_told_not_to_see(
+    workspace: Workspace, flag: str
+) -> None:
+    workspace.git("update-index", flag, "params.yaml", "train.py")
+    workspace.write("params.yaml", "lr: 0.2\n")
+    before = fingerprint(workspace.root)
+
+    snapshot = _take(workspace)
+
+    assert snapshot.dirty
+    assert _read_snapshot(workspace, snapshot) == read_files(workspace.root)
+    assert fingerprint(workspace.root) == before
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_snapshot_of_unwatched_files_that_did_not_change_is_head(
+    workspace: Workspace, flag: str
+) -> None:
+    workspace.git("update-index", flag, "params.yaml", "train.py")
+
+    assert not _take(workspace).dirty
+
+
+def test_snapshot_misses_what_was_deleted_unseen(workspace: Workspace) -> None:
+    workspace.git("update-index", "--assume-unchanged", "params.yaml")
+    (workspace.root / "params.yaml").unlink()
+
+    snapshot = _take(workspace)
+
+    assert b"params.yaml" not in _read_snapshot(workspace, snapshot)
+
+
+def test_snapshot_without_a_time_is_the_same_whenever_it_is_taken(workspace: Workspace) -> None:
+    workspace.write("params.yaml", "lr: 0.2\n")
+
+    snapshot = take_snapshot(workspace.open(), ref=_REF, message="m")
+
+    times = workspace.git("log", "-2", "--format=%ct", snapshot.commit).split()
+    assert times[0] == times[1]
+
+
+def test_snapshot_of_a_clean_tree_takes_five_git_processes_and_no_gitpython(
     workspace: Workspace,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    _take(workspace)  # importing GitPython runs Git as well, once and for all
     trace = tmp_path / "trace"
     trace.mkdir()
     monkeypatch.setenv("GIT_TRACE2_EVENT", str(trace))
 
     _take(workspace)
 
-    assert len(list(trace.iterdir())) == 3
+    assert len(list(trace.iterdir())) == 5  # four of them at once

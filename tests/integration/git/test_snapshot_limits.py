@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from mlv.core.paths import RepoPath
-from mlv.git.selection import LeftOut, Reason, SnapshotLimits
+from mlv.git.selection import LeftOut, Reason, SnapshotRules
 from mlv.git.snapshot import Snapshot, take_snapshot
 
 if TYPE_CHECKING:
@@ -17,22 +17,19 @@ _MIB = 1024 * 1024
 
 def _take(
     workspace: Workspace,
-    *,
-    limits: SnapshotLimits | None = None,
-    exclude: tuple[str, ...] = (),
+    **rules: Any,  # noqa: ANN401 - attributes of SnapshotRules
 ) -> Snapshot:
     return take_snapshot(
         workspace.open(),
         ref="refs/mlv/runs/one",
         message="mlv run",
         when=0,
-        limits=limits or SnapshotLimits(),
-        exclude=[RepoPath(path) for path in exclude],
+        rules=SnapshotRules(**rules),
     )
 
 
-def _left_out(path: str, size_bytes: int, reason: Reason) -> LeftOut:
-    return LeftOut(path=RepoPath(path), size_bytes=size_bytes, reason=reason)
+def _left_out(path: str, size_bytes: int, reason: Reason, detail: str = "") -> LeftOut:
+    return LeftOut(path=RepoPath(path), size_bytes=size_bytes, reason=reason, detail=detail)
 
 
 def _read(workspace: Workspace, snapshot: Snapshot, path: str) -> str:
@@ -53,7 +50,7 @@ def test_largest_untracked_files_are_left_out_until_the_rest_fits(workspace: Wor
     for size in (10, 40, 20, 30):
         workspace.write(f"file-{size}", bytes(size))
 
-    snapshot = _take(workspace, limits=SnapshotLimits(untracked_size_bytes=35))
+    snapshot = _take(workspace, untracked_size_bytes=35)
 
     assert snapshot.untracked == ("file-10", "file-20")
     assert snapshot.left_out == (
@@ -67,7 +64,7 @@ def test_large_tracked_file_stays_as_the_index_has_it(workspace: Workspace) -> N
     workspace.git("add", "-A")
     workspace.write("params.yaml", "x" * 100)
 
-    snapshot = _take(workspace, limits=SnapshotLimits(file_size_bytes=99))
+    snapshot = _take(workspace, file_size_bytes=99)
 
     assert _read(workspace, snapshot, "params.yaml") == "lr: 0.2"
     assert snapshot.left_out == (_left_out("params.yaml", 100, "large"),)
@@ -84,7 +81,7 @@ def test_large_file_in_a_conflict_is_left_out(workspace: Workspace) -> None:
         workspace.git("merge", "side")
     workspace.write("params.yaml", "x" * 100)
 
-    snapshot = _take(workspace, limits=SnapshotLimits(file_size_bytes=99))
+    snapshot = _take(workspace, file_size_bytes=99)
 
     assert snapshot.left_out == (_left_out("params.yaml", 100, "large"),)
     assert list(workspace.open().tree_files(snapshot.commit)) == ["src/model.py", "train.py"]
@@ -101,7 +98,10 @@ def test_secrets_are_left_out(workspace: Workspace, *, announce: bool) -> None:
     snapshot = _take(workspace)
 
     assert snapshot.untracked == (".env.example",)
-    assert snapshot.left_out == (_left_out(".env", 8, "secret"), _left_out("deploy", 36, "secret"))
+    assert snapshot.left_out == (
+        _left_out(".env", 8, "secret", "by its name"),
+        _left_out("deploy", 36, "secret", "private key"),
+    )
     assert [change.path for change in workspace.open().diff("HEAD", snapshot.commit)] == [
         ".env.example",
     ]
@@ -120,7 +120,7 @@ def test_secret_does_not_reach_the_object_database(workspace: Workspace) -> None
 def test_secret_that_is_too_large_is_a_secret(workspace: Workspace) -> None:
     workspace.write("key", "-----BEGIN PRIVATE KEY-----\n" + "x" * 100)
 
-    snapshot = _take(workspace, limits=SnapshotLimits(file_size_bytes=99))
+    snapshot = _take(workspace, file_size_bytes=99)
 
     assert [entry.reason for entry in snapshot.left_out] == ["secret"]
 
@@ -142,7 +142,7 @@ def test_excluded_paths_are_left_out_whoever_tracks_them(workspace: Workspace) -
     workspace.write("params.yaml", "lr: 0.25\n")
     (workspace.root / "train.py").unlink()
 
-    snapshot = _take(workspace, exclude=("data", "params.yaml", "train.py", "model.pkl"))
+    snapshot = _take(workspace, exclude=frozenset({"data", "params.yaml", "train.py", "model.pkl"}))
 
     assert snapshot.untracked == ("data-other.csv",)
     assert snapshot.left_out == (
@@ -158,7 +158,7 @@ def test_excluded_file_gives_way_to_what_took_its_place(workspace: Workspace) ->
     (workspace.root / "src").rmdir()
     workspace.write("src", "a file now\n")
 
-    snapshot = _take(workspace, exclude=("src/model.py",))
+    snapshot = _take(workspace, exclude=frozenset({"src/model.py"}))
 
     assert list(workspace.open().tree_files(snapshot.commit)) == ["params.yaml", "src", "train.py"]
 
@@ -166,7 +166,7 @@ def test_excluded_file_gives_way_to_what_took_its_place(workspace: Workspace) ->
 def test_excluding_the_root_leaves_everything_out(workspace: Workspace) -> None:
     workspace.write("data/a.csv")
 
-    snapshot = _take(workspace, exclude=(".",))
+    snapshot = _take(workspace, exclude=frozenset({"."}))
 
     assert (snapshot.dirty, [entry.path for entry in snapshot.left_out]) == (False, ["data/a.csv"])
 

@@ -14,6 +14,11 @@ def _write(path: Path, data: bytes, chunk: int = 7) -> LogWriter:
     return writer
 
 
+def _finish(writer: LogWriter, path: Path) -> KeptLog:
+    writer.close()
+    return finish_log(path, limit_bytes=100)
+
+
 DATA = b"".join(b"%04d" % number for number in range(1000))
 
 
@@ -21,7 +26,7 @@ DATA = b"".join(b"%04d" % number for number in range(1000))
 def test_short_log_is_kept_whole(tmp_path: Path, size: int) -> None:
     path = tmp_path / "out.log"
 
-    log = _write(path, DATA[:size]).close()
+    log = _finish(_write(path, DATA[:size]), path)
 
     assert log == KeptLog(path=path, size_bytes=size)
     assert path.read_bytes() == DATA[:size]
@@ -31,7 +36,7 @@ def test_short_log_is_kept_whole(tmp_path: Path, size: int) -> None:
 def test_long_log_keeps_head_and_tail(tmp_path: Path, size: int) -> None:
     path = tmp_path / "out.log"
 
-    log = _write(path, DATA[:size]).close()
+    log = _finish(_write(path, DATA[:size]), path)
 
     marker = b"\n[mlv: %d bytes left out here]\n" % (size - 200)
     assert path.read_bytes() == DATA[:100] + marker + DATA[size - 100 : size]

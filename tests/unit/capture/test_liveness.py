@@ -7,8 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mlv.capture.heartbeat import beat, find_last_beat_ns
-from mlv.capture.liveness import ProcessIdentity, is_alive, process_identity
+from mlv.capture.liveness import (
+    ProcessIdentity,
+    is_alive,
+    process_identity,
+    uptime_s,
+    was_booted_since,
+)
 
 
 @pytest.fixture
@@ -32,14 +37,41 @@ def test_identity_survives_json() -> None:
     assert msgspec.json.decode(data, type=ProcessIdentity) == process_identity()
 
 
-@pytest.mark.parametrize("changes", [{"started": "1"}, {"boot_id": "earlier"}])
-def test_process_id_used_again_is_another_process(changes: dict[str, object]) -> None:
-    assert is_alive(_with(**changes)) is False
+def test_process_id_used_again_is_another_process() -> None:
+    assert is_alive(_with(started="1")) is False
 
 
-@pytest.mark.parametrize("changes", [{"host": "elsewhere"}, {"namespace": "pid:[1]"}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"host": "elsewhere", "boot_id": "another"},
+        {"host": "elsewhere", "started": "1"},
+        {"boot_id": "another"},
+        {"namespace": "pid:[1]"},
+    ],
+)
 def test_process_elsewhere_cannot_be_judged(changes: dict[str, object]) -> None:
     assert is_alive(_with(**changes)) is None
+
+
+def test_process_of_a_host_that_was_renamed_is_alive() -> None:
+    assert is_alive(_with(host="as it was called before")) is True
+
+
+@pytest.mark.parametrize(
+    ("changes", "booted"),
+    [
+        ({"boot_id": "earlier"}, True),
+        ({"boot_id": "earlier", "host": "elsewhere"}, False),
+        ({}, False),
+    ],
+)
+def test_boot_since_is_told_of_this_host_alone(changes: dict[str, object], *, booted: bool) -> None:
+    assert was_booted_since(_with(**changes)) is booted
+
+
+def test_uptime_counts_from_the_boot() -> None:
+    assert uptime_s() == pytest.approx(float(Path("/proc/uptime").read_text().split()[0]), abs=5)
 
 
 def test_process_that_ended_is_not_alive(child: subprocess.Popen[bytes]) -> None:
@@ -61,22 +93,3 @@ def test_process_that_nobody_reaped_is_not_alive(child: subprocess.Popen[bytes])
         pass
 
     assert is_alive(identity) is False
-
-
-def test_heartbeat_tells_when(tmp_path: Path) -> None:
-    assert find_last_beat_ns(tmp_path) is None
-    beat(tmp_path)
-    first = find_last_beat_ns(tmp_path)
-    (tmp_path / "heartbeat").touch()
-    beat(tmp_path)
-    second = find_last_beat_ns(tmp_path)
-
-    assert first is not None
-    assert second is not None
-    assert first <= second
-
-
-def test_heartbeat_that_cannot_be_written_does_not_matter(tmp_path: Path) -> None:
-    beat(tmp_path / "gone")
-
-    assert find_last_beat_ns(tmp_path / "gone") is None

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from mlv.capture.journal_reader import Points
+from mlv.capture import table_file
 from mlv.capture.metrics_file import FileMetrics, read_metrics_file
+from mlv.capture.points import Points, as_lists
 from mlv.errors import UnreadableFileError
 
 
@@ -102,3 +105,50 @@ def test_malformed_file_is_refused_with_the_place(
         _read(tmp_path, name, text)
 
     assert message in caught.value.message
+
+
+def _large(header: str, rows: Iterable[str]) -> str:
+    """Return a table of more than the MiB from which on it is read column by column."""
+    text = "\n".join([header, *rows, ""])
+    return text + "\n" * max(0, (1 << 20) + 1 - len(text))
+
+
+def test_large_table_reads_like_a_small_one(tmp_path: Path) -> None:
+    rows = [f"{n * 10}, {n / 4},{n if n % 2 else ''},x,{'nan' if n else '-inf'}" for n in range(50)]
+    header = " step,loss, odd,note,odder"
+
+    large = _read(tmp_path, "large.csv", _large(header, rows))
+    small = _read(tmp_path, "small.csv", "\n".join([header, *rows]))
+
+    assert large.values.keys() == small.values.keys() == {"loss", "odd", "odder"}
+    for name in ("loss", "odd"):
+        assert as_lists(large.series[name]) == small.series[name]
+        assert large.values[name] == small.values[name]
+    assert [type(value) for value in as_lists(large.series["odd"]).values] == [int] * 25
+    assert math.isinf(large.series["odder"].values[0])
+    assert math.isnan(large.values["odder"])
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "message"),
+    [
+        ("step,a", "0.5,1", "m.csv:2:1: 'step' must be a whole number, found 0.5"),
+        ("step,a", "inf,1", "m.csv:2:1: 'step' must be a whole number, found inf"),
+        ("a,b", "1,2,3", "m.csv:2:1: 3 cells, but the header has 2"),
+        ("a,a", "1,2", "m.csv:1:1: two columns are called 'a'"),
+    ],
+)
+def test_malformed_large_table_is_refused_with_the_place(
+    tmp_path: Path, header: str, row: str, message: str
+) -> None:
+    with pytest.raises(UnreadableFileError, match=re.escape(message)):
+        _read(tmp_path, "m.csv", _large(header, [row]))
+
+
+def test_table_that_is_too_large_for_rows_has_to_be_plain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_file, "MAX_BYTES", 1000)
+
+    with pytest.raises(UnreadableFileError, match=r"m\.csv: .*Expected 2 columns, got 3"):
+        _read(tmp_path, "m.csv", _large("a,b", ["1,2,3"]))

@@ -127,6 +127,9 @@ _MERGE_BOMB = "a0: &a0 {k: 1, l: 2}\n" + "".join(
         ("p.yaml", "true: a\nyes: b\n'true': c", "duplicate key 'true'"),
         ("p.yaml", b"a: 1\nb: \xff\n", "p.yaml:2:4: not UTF-8"),
         ("p.yaml", " " * (16 * 1024 * 1024 + 1), "p.yaml: larger than 16 MiB"),
+        ("p.json", '{"a": 1, "b": {"c": 1, "c": 2}}', "p.json: duplicate key 'c'"),
+        ("p.toml", "a = 1\na = 2\n", "p.toml:2:"),
+        ("p.yaml", "a: 1\n---\nb: 2\n", "p.yaml:2:1: several documents in one file"),
         ("p.json", '{"a": 1,\n "b": }', "p.json:2:7: Expecting value"),
         ("p.json", "[" * 200_000, "p.json: nested deeper than 100 levels"),
         ("p.json", '{"a": ' + "9" * 5000 + "}", "p.json: Exceeds the limit"),
@@ -151,6 +154,9 @@ def test_missing_file_is_told(tmp_path: Path) -> None:
         read_params_file(tmp_path / "params.yaml", "params.yaml")
 
 
+_EXTREMES = {"huge": "inf", "zero": -0.0, "big": 123456789012345678901}
+
+
 @pytest.mark.parametrize(
     ("argv", "expected"),
     [
@@ -172,11 +178,18 @@ def test_missing_file_is_told(tmp_path: Path) -> None:
         ("t +a.b=1 ++c=2 data/x=1/f.csv http://h/?q=1 pos", {"a": {"b": 1}, "c": 2}),
         ("t model=resnet model.depth=3", {"model": "resnet", "model.depth": 3}),
         ("t --no-amp --verbose --lr=", {"no-amp": True, "verbose": True, "lr": ""}),
-        (
-            "t --api-key abc --max-tokens 5 --hub_token=x.y",
-            {"api-key": "***", "max-tokens": 5, "hub_token": "***"},
-        ),
         ("t --lr 1 -- --seed 2", {"lr": 1}),
+        ("t -lr 0.1 -bs=4", {"lr": 0.1, "bs": 4}),
+        ("t ~model.dropout ~opt=adam", {"~model": {"dropout": True}, "~opt": "adam"}),
+        ("t layers=[1,2] --names [a,b] --opt={}", {"layers": [1, 2], "names": "[a,b]", "opt": {}}),
+        ('t --opt {"lr":0.1,"b":[1,true,null]}', {"opt": {"lr": 0.1, "b": [1, True, None]}}),
+        ("t --huge 1e400 --zero -0.0 --big 123456789012345678901", _EXTREMES),
+        ("python -m torch.distributed.run --nproc 2 train.py --lr 1", {"lr": 1}),
+        ("python -m cProfile -o out -m pkg.train --lr 1", {"lr": 1}),
+        ("coverage run --branch train.py --lr 1", {"lr": 1}),
+        ("poetry run python -m pkg --lr 1", {"lr": 1}),
+        ("conda run -n env python train.py --lr 1", {"lr": 1}),
+        ("srun --gpus=4 python train.py --lr 1", {"lr": 1}),
         ("python", {}),
         ("python -m", {}),
         ("", {}),
@@ -184,6 +197,54 @@ def test_missing_file_is_told(tmp_path: Path) -> None:
 )
 def test_params_are_read_from_the_command(argv: str, expected: dict[str, object]) -> None:
     assert params_from_argv(argv.split()) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("python train.py --lr 0.1", {"lr": 0.1}),
+        ("python train.py \\\n  --lr 0.1 --name 'a b'  # quick", {"lr": 0.1, "name": "a b"}),
+        ("uv run train.py --lr 1\n", {"lr": 1}),
+        ("python a.py --lr 1 && python b.py --lr 2", {}),
+        ("python a.py --lr 1\npython b.py --lr 2", {}),
+        ("python a.py --lr $LR", {}),
+        ("python a.py --name 'open", {}),
+        ("", {}),
+    ],
+)
+def test_params_are_read_from_a_line_of_shell(line: str, expected: dict[str, object]) -> None:
+    assert params_from_argv(["sh", "-c", line]) == expected
+    assert params_from_argv(["/bin/bash", "-e", "-c", line]) == expected
+
+
+def test_argument_of_hostile_json_stays_text() -> None:
+    deep = "[" * 50_000 + "]" * 50_000
+
+    assert params_from_argv(["t", "--x", deep]) == {"x": deep}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1:30", 90),
+        ("on", True),
+        ("no", False),
+        ("010", 8),
+        ("1_000", 1000),
+        ("~", None),
+        ("-0.0", -0.0),
+        ("1.0", 1.0),
+        ("1e400", "inf"),
+        ("'1'", "1"),
+        ("2024-01-02", "2024-01-02"),
+    ],
+)
+def test_yaml_scalar_is_what_a_program_with_pyyaml_sees(
+    tmp_path: Path, text: str, value: object
+) -> None:
+    found = _read(tmp_path, "p.yaml", f"a: {text}")["a"]
+
+    assert (repr(found), type(found)) == (repr(value), type(value))
 
 
 def test_number_of_thousands_of_digits_stays_text() -> None:

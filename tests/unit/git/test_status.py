@@ -1,21 +1,15 @@
 from __future__ import annotations
 
-from mlv.git.command import GitCommand, Output
-from mlv.git.status import Change, list_changes
+from mlv.git.command import Output
+from mlv.git.status import Change, parse_status
 
 
-class _Recorded(GitCommand):
-    """Git that always answers the same."""
-
-    def __init__(self, stdout: bytes, stderr: bytes = b"") -> None:
-        self._output = Output(status=0, stdout=stdout, stderr=stderr)
-
-    def run(self, *_arguments: str, **_options: object) -> Output:
-        return self._output
+def _answer(stdout: bytes, stderr: bytes = b"") -> Output:
+    return Output(status=0, stdout=stdout, stderr=stderr)
 
 
 def test_changes_are_read_with_any_name() -> None:
-    command = _Recorded(
+    answer = _answer(
         b"# branch.oid 1\0"
         b"1 M. N... 100644 100644 100644 1111 2222 staged name\0"
         b"1 .M N... 100644 100644 100644 1111 1111 new\nline\0"
@@ -29,7 +23,7 @@ def test_changes_are_read_with_any_name() -> None:
         b"? nested/\0",
     )
 
-    assert list_changes(command) == (
+    assert parse_status(answer) == (
         Change(path=b"staged name", kind="staged"),
         Change(path=b"new\nline", kind="modified"),
         Change(path=b"\xff", kind="deleted"),
@@ -44,6 +38,6 @@ def test_changes_are_read_with_any_name() -> None:
 
 
 def test_directories_that_git_may_not_list_are_reported() -> None:
-    command = _Recorded(b"", b"warning: could not open directory 'private/': Permission denied\n")
+    answer = _answer(b"", b"warning: could not open directory 'private/': Permission denied\n")
 
-    assert list_changes(command) == (Change(path=b"private", kind="untracked"),)
+    assert parse_status(answer) == (Change(path=b"private", kind="untracked"),)

@@ -1,0 +1,34 @@
+"""Keep every failure of logging away from the training."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    LogCall = TypeVar("LogCall", bound=Callable[..., None])
+
+
+def never_raises(call: LogCall) -> LogCall:
+    """Make a method of an active run note what goes wrong, instead of raising it."""
+
+    @functools.wraps(call)
+    def guarded(run: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            call(run, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - anything at all may have been passed
+            run.note_problem(call.__name__, error)
+
+    return guarded  # type: ignore[return-value]  # the same call, as far as a caller can tell
+
+
+def say(text: str) -> None:
+    """Print a line on standard error, if there is one that can be printed on."""
+    # Whatever stands in for it, the training goes on.
+    with contextlib.suppress(Exception):
+        sys.stderr.write(f"mlv: {text}\n")

@@ -1,0 +1,1 @@
+"""The code of runs, kept in the store as Git bundles."""
