@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_args, get_origin
 
 import msgspec
 
-from mlv.core.settings import Local, Project, Settings, Strict
+from mlv.core.settings import Local, Project, Settings, StageSetting, Strict
 from mlv.errors import UnreadableFileError
 from mlv.git.discovery import find_git, store_directory
 
 PROJECT_FILE = "mlv.yaml"
 LOCAL_FILE = "config.yaml"
+
+_TYPE = re.compile(r"`([^`]*)`")
+_WORDS = {
+    "object": "a mapping",
+    "array": "a list",
+    "str": "a text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "null": "nothing",
+}
+"""What `mlv.yaml` calls the types of JSON."""
 
 FileT = TypeVar("FileT", bound=Strict)
 
@@ -43,11 +56,29 @@ def _load(path: Path, name: str, file_type: type[FileT]) -> FileT:
     from mlv.capture.documents import read_document
 
     content = read_document(path, name)
+    content = _without_empty({} if content is None else content, file_type)
     try:
-        return msgspec.convert(content if content is not None else {}, file_type)
+        return msgspec.convert(content, file_type)
     except msgspec.ValidationError as error:
         faults = list(_find_faults(content, file_type, ()))
         raise _refuse(path, name, faults) from error
+
+
+def _without_empty(value: Any, kind: Any) -> Any:  # noqa: ANN401 - a document, and types
+    """Return a value without optional keys that have no value, such as `stages:` alone."""
+    if not isinstance(value, dict):
+        return value
+    if get_origin(kind) is dict:
+        return {key: _without_empty(inner, get_args(kind)[1]) for key, inner in value.items()}
+    struct = _struct_of(kind)
+    if struct is None:
+        return value
+    fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    return {
+        key: _without_empty(inner, fields[key].type) if key in fields else inner
+        for key, inner in value.items()
+        if inner is not None or key not in fields or fields[key].required
+    }
 
 
 class _Fault(NamedTuple):
@@ -73,12 +104,9 @@ def _find_faults(value: object, kind: Any, keys: tuple[str, ...]) -> Iterator[_F
     else:
         return
     is_mapping = get_origin(kind) is dict
-    among = () if is_mapping else (kind, *get_args(kind))  # an optional part is a union
-    struct = next((each for each in among if _is_struct(each)), None)
+    struct = None if is_mapping else _struct_of(kind)
     if not isinstance(value, dict) or (struct is None and not is_mapping):
-        reason = problem.partition(" - at ")[0].replace("`", "")
-        subject = f"{keys[-1]}: " if keys else ""
-        yield _Fault(keys, f"{subject}{reason[:1].lower()}{reason[1:]}")
+        yield _Fault(keys, _describe(problem.partition(" - at ")[0], value, struct, keys))
         return
     if struct is None:
         for key, inner in value.items():
@@ -97,8 +125,36 @@ def _find_faults(value: object, kind: Any, keys: tuple[str, ...]) -> Iterator[_F
             yield _Fault(keys, f"{keys[-1] if keys else 'the file'} has no {key!r}")
 
 
-def _is_struct(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+def _describe(problem: str, value: object, struct: Any, keys: tuple[str, ...]) -> str:  # noqa: ANN401
+    """Return what is wrong with a value in the words of `mlv.yaml`."""
+    subject = f"{keys[-1]}: " if keys else ""
+    if struct is StageSetting:
+        return f"{subject}a stage is a mapping with `cmd`, not {_call(value)}"
+    if problem == r"Expected `str` matching regex '\\S'" or problem.endswith("length >= 1"):
+        return f"{subject}expected a text that is not empty"
+    words = _TYPE.sub(lambda found: _translate(found[1]), problem)
+    return f"{subject}{words[:1].lower()}{words[1:]}"
+
+
+def _translate(types: str) -> str:
+    return " or ".join(_WORDS.get(each, each) for each in types.split(" | "))
+
+
+def _call(value: object) -> str:
+    """Return what `mlv.yaml` calls a value."""
+    if isinstance(value, list):
+        return _WORDS["array"]
+    if value is None:
+        return _WORDS["null"]
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "a text" if isinstance(value, str) else "a number"
+
+
+def _struct_of(kind: Any) -> type[msgspec.Struct] | None:  # noqa: ANN401 - any type there is
+    """Return the part of a file that a type stands for; an optional one is a union."""
+    among = (kind, *get_args(kind))
+    return next((t for t in among if isinstance(t, type) and issubclass(t, msgspec.Struct)), None)
 
 
 def _refuse(path: Path, name: str, faults: Sequence[_Fault]) -> UnreadableFileError:

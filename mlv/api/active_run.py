@@ -47,6 +47,8 @@ class ActiveRun(Attaching):
         parent: The run of this process in which it was started.
         finished: Whether it has ended for this process; what is logged then goes nowhere.
         is_nested: Whether it is inside another run, of whichever process.
+        is_implicit: Whether it began only because something was logged.
+        is_block: Whether a `with` block will end it.
         place: Its directory, also when it has ended; None when nothing is recorded.
     """
 
@@ -64,6 +66,8 @@ class ActiveRun(Attaching):
         self.name: str | None = None if recorder is None else recorder.name
         self.parent = parent
         self.finished = False
+        self.is_implicit = False
+        self.is_block = False
         self._journal = journal
         self._recorder = recorder
         self._starts_nested = starts_nested
@@ -259,7 +263,8 @@ class ActiveRun(Attaching):
                     journal.end(failed=ending.failed)
                 journal.close()
             if recorder is not None and not self.is_inherited:
-                unwatch_exit()
+                if open_runs.list_open() == [self]:
+                    unwatch_exit()
                 _seal(recorder, ending)
             # Last, so that what another thread logs meanwhile starts no run of its own.
             open_runs.leave(self)
@@ -278,6 +283,7 @@ class ActiveRun(Attaching):
         return self._logged.setdefault(kind, Logged(send)) if found is None else found
 
     def __enter__(self) -> Self:
+        self.is_block = True
         return self
 
     def __exit__(

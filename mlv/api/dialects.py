@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlv.api import open_runs, starting
+from mlv.api.guard import tells_hints
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ _MAY_RESUME = ("allow", "auto", "never")
 """Words by which Weights & Biases goes on from a run that need not be there."""
 
 
+@tells_hints
 def start_run(  # noqa: PLR0913 - the words of two dialects, each by its name
     name: str | None = None,
     *,
@@ -28,6 +30,9 @@ def start_run(  # noqa: PLR0913 - the words of two dialects, each by its name
     description: str | None = None,
 ) -> ActiveRun:
     """Start a run, or attach to the one that `mlv run` records.
+
+    A run that began because something was logged before is taken over. In a notebook, a run
+    that is in no `with` block ends before.
 
     Args:
         name: What to call it; None for a random name.
@@ -58,6 +63,7 @@ def start_run(  # noqa: PLR0913 - the words of two dialects, each by its name
     return run
 
 
+@tells_hints
 def init(  # noqa: PLR0913 - the words of Weights & Biases, each by its name
     project: str | None = None,
     *,
@@ -94,7 +100,7 @@ def init(  # noqa: PLR0913 - the words of Weights & Biases, each by its name
     """
     del unused
     earlier = open_runs.find_current()
-    if earlier is not None and not earlier.is_inherited:
+    if earlier is not None and not earlier.is_inherited and not earlier.is_implicit:
         earlier.finish()
     labels = {"project": project, "group": group, "job_type": job_type}
     run = start_run(name, note=notes, mode=mode)

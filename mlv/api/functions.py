@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 
+from mlv.api.guard import tells_hints
 from mlv.api.open_runs import find_current
 from mlv.api.starting import begin_quietly, open_here
 
@@ -138,6 +139,7 @@ def rewind(step: int) -> None:
     _run().rewind(step)
 
 
+@tells_hints
 def runs(
     where: str | None = None, *, sort: str | None = None, limit: int | None = None
 ) -> pd.DataFrame:
@@ -161,6 +163,7 @@ def runs(
     return runs_frame(open_here(), where=where, sort=sort, limit=limit)
 
 
+@tells_hints
 def series(run: str = "last", name: str | None = None) -> pd.DataFrame:
     """Return the points of a run as a data frame; of one that goes on, those so far.
 

@@ -7,6 +7,7 @@ import inspect
 from typing import overload
 
 from mlv.api.dialects import start_run
+from mlv.api.guard import tells_hints
 from mlv.api.open_runs import find_current
 from mlv.errors import UsageError
 
@@ -26,6 +27,7 @@ def record(function: Function, /) -> Function: ...
 def record(
     *, name: str | None = None, tags: Any = (), note: str | None = None
 ) -> Callable[[Function], Function]: ...
+@tells_hints
 def record(
     function: Any = None, /, *, name: str | None = None, tags: Any = (), note: str | None = None
 ) -> Any:
@@ -41,7 +43,8 @@ def record(
         note: A remark for people.
 
     Raises:
-        UsageError: It is no function, or a generator, of which nobody knows when it ends.
+        UsageError: It is no function.
+        TypeError: It is a generator function, of which nobody knows when it ends.
     """
     if function is None:
         return functools.partial(_wrap, name=name, tags=tags, note=note)
@@ -52,8 +55,12 @@ def _wrap(function: Any, **words: Any) -> Any:
     if not callable(function) or isinstance(function, type):
         raise UsageError(f"{function!r} is no function", hint="write @mlv.record above a function")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        message = f"{function.__qualname__!r} is a generator, which may never end"
-        raise UsageError(message, hint="record the function that consumes it")
+        name = function.__qualname__
+        message = (
+            f"@mlv.record cannot record the generator function {name!r}, which may never end;"
+            " write it above the function that iterates over it"
+        )
+        raise TypeError(message)
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)

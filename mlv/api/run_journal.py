@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -11,6 +12,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
+
+
+_imported_in = os.getpid()
 
 
 class RunJournal(JournalWriter):
@@ -29,11 +33,15 @@ class RunJournal(JournalWriter):
     def hurry(self) -> None:
         """Write what was logged, if this process may be killed at any moment.
 
-        A pool of `multiprocessing` kills its workers as soon as it has their results.
+        A pool of `multiprocessing` kills its workers as soon as it has their results, and what
+        was forked by hand leaves by `os._exit`.
         """
         if self.hurries is None:
             process: Any = sys.modules.get("multiprocessing.process")
-            self.hurries = process is not None and process.current_process().daemon
+            if process is not None and process.parent_process() is not None:
+                self.hurries = process.current_process().daemon
+            else:
+                self.hurries = os.getpid() != _imported_in
         if self.hurries:
             self.flush()
 
@@ -64,5 +72,8 @@ class RunJournal(JournalWriter):
 
     def add_problem(self, problem: str) -> None:
         """Note that something could not be logged."""
-        self._do(self._note_problem, problem)
-        self.flush()
+        self._do(self._note_at_once, problem)
+
+    def _note_at_once(self, problem: str) -> None:
+        self._note_problem(problem)
+        self._flush()

@@ -38,13 +38,15 @@ def begin(*, name: str | None = None, nested: bool = False, mode: str | None = N
     """
     if mode is not None and mode not in _MODES:
         raise UsageError(f"there is no mode {mode!r}", hint=f"choose from {', '.join(_MODES)}")
+    open_runs.keep_told()
+    disabled = mode == "disabled" or _is_disabled()
     outer = open_runs.find_current()
     if outer is not None and not nested and not outer.is_inherited:
-        raise UsageError(
-            "a run is active in this process already",
-            hint="finish it first: mlv.finish(); or start one inside it: start_run(nested=True)",
-        )
-    if mode == "disabled" or _is_disabled():
+        if outer.is_implicit and not disabled and outer.place is not None:
+            return _take_over(outer, name)
+        _make_way(outer)
+        outer = open_runs.find_current()
+    if disabled:
         run = ActiveRun(None, parent=outer)
     elif outer is not None:
         run = _begin_inside(outer, name, nested=nested)
@@ -55,8 +57,34 @@ def begin(*, name: str | None = None, nested: bool = False, mode: str | None = N
     return _enter(run)
 
 
+def _take_over(run: ActiveRun, name: str | None) -> ActiveRun:
+    """Return a run that began when something was logged, as the one that is started now."""
+    run.is_implicit = False
+    if name is not None:
+        run.set_name(name)
+    return run
+
+
+def _make_way(outer: ActiveRun) -> None:
+    """End a run so that another may start, where nobody else can be expected to end it.
+
+    Raises:
+        UsageError: Somebody can.
+    """
+    ends = outer.is_implicit
+    if not ends and _is_notebook():
+        ends = not any(run.is_block for run in open_runs.runs_around(outer))
+    if not ends:
+        raise UsageError(
+            "a run is active in this process already",
+            hint="finish it first: mlv.finish(); or start one inside it: start_run(nested=True)",
+        )
+    open_runs.runs_around(outer)[-1].finish()
+
+
 def begin_quietly() -> ActiveRun:
     """Start a run because something is logged and none is active; never raises."""
+    open_runs.keep_told()
     run = ActiveRun(None)
     try:
         if not _is_disabled():
@@ -66,6 +94,7 @@ def begin_quietly() -> ActiveRun:
         say(f"nothing is recorded: {error.message}" + (f"; {error.hint}" if error.hint else ""))
     except Exception as error:  # noqa: BLE001 - what has trained for hours must not stop here
         say(f"nothing is recorded: {error}")
+    run.is_implicit = True
     return _enter(run)
 
 
@@ -95,13 +124,25 @@ def _begin_outermost(name: str | None, *, nested: bool) -> ActiveRun:
     place = open_runs.find_outer_place()
     if not place:
         return _record()
-    return _nest(place, name) if nested else _join(place, name)
+    return _nest(place, name) if nested or _is_one_of_many() else _join(place, name)
 
 
 def _begin_inside(outer: ActiveRun, name: str | None, *, nested: bool) -> ActiveRun:
     if outer.place is None:
         return ActiveRun(None, parent=outer)
     return _nest(outer.place, name, outer) if nested else _join(outer.place, name)
+
+
+def _is_one_of_many() -> bool:
+    """Tell whether other tasks may start runs too, of which none is the one that is recorded."""
+    # The kernel of a notebook has tasks of its own.
+    return open_runs.is_beside_tasks() and not _is_notebook()
+
+
+def _is_notebook() -> bool:
+    """Tell whether this is called in a notebook or at an IPython prompt."""
+    get_shell = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    return get_shell is not None and get_shell() is not None
 
 
 def _join(place: str, name: str | None) -> ActiveRun:

@@ -37,7 +37,7 @@ from mlv.store.failures import storage_errors
 from mlv.worktree.signature import Signature
 
 _START_FILE = "start.json"
-_END_FILE = "end.json"
+END_FILE = "end.json"
 _RESERVE_FILE = "reserve"
 _SEALED_FILE = "sealed"
 _RESERVE_BYTES = 16 << 10
@@ -55,6 +55,7 @@ class KnownInput(Record, frozen=True, kw_only=True):
         partial: Whether it is a directory of which only the files that were read last
             time are listed.
         secrets: Files in it that look like secrets, and that it does not list.
+        written: Whether an earlier run wrote it, so that this one may do so as well.
     """
 
     path: RepoPath
@@ -64,6 +65,7 @@ class KnownInput(Record, frozen=True, kw_only=True):
     stored: bool = True
     partial: bool = False
     secrets: tuple[RepoPath, ...] = ()
+    written: bool = False
 
 
 class KnownFile(Record, frozen=True, kw_only=True):
@@ -195,7 +197,7 @@ def save_end(live: Path, end: End) -> None:
     """
     with storage_errors("write down how the command ended"):
         (live / _RESERVE_FILE).unlink(missing_ok=True)
-        replace_file(live / _END_FILE, _with_digest(end))
+        replace_file(live / END_FILE, _with_digest(end))
 
 
 def load_end(live: Path) -> End | None:
@@ -205,7 +207,7 @@ def load_end(live: Path) -> End | None:
         CorruptDataError: It cannot be read.
     """
     try:
-        return decode_record(_without_digest((live / _END_FILE).read_bytes()), End)
+        return decode_record(_without_digest((live / END_FILE).read_bytes()), End)
     except FileNotFoundError:
         return None
     except ValueError as error:

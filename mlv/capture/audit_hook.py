@@ -39,6 +39,8 @@ _LOOK_EVERY_NS = 1_000_000
 _LOOKS_AT_ONCE = 200
 _BYTECODE = (".pyc", ".pyo")
 _CODE = (".py", ".pyi", ".so", ".dylib", *_BYTECODE)
+_IMPORTERS = ("importlib", "pkgutil.py", "pkg_resources", "zipimport")
+"""What lists the places of modules; part of the name of its source file."""
 
 
 def install(log: ObservedLog, places: Places, others: Mapping[str, Callable[..., None]]) -> None:
@@ -61,7 +63,7 @@ def _hook_of(
     local to it: to call a method would take as long as all the rest.
     """
     log, known, prefixes = watcher.log, watcher.known, watcher.prefixes
-    handlers = {**watcher.handlers, **others}
+    handlers = _join(others, watcher.handlers)
     monotonic_ns = time.monotonic_ns
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
@@ -100,6 +102,21 @@ def _hook_of(
     return hook
 
 
+def _join(
+    first: Mapping[str, Callable[..., None]], second: Mapping[str, Callable[..., None]]
+) -> dict[str, Callable[..., None]]:
+    both = {event: _both(first[event], second[event]) for event in first.keys() & second.keys()}
+    return {**first, **second, **both}
+
+
+def _both(first: Callable[..., None], second: Callable[..., None]) -> Callable[..., None]:
+    def handle(*args: Any) -> None:
+        first(*args)
+        second(*args)
+
+    return handle
+
+
 class _Watcher:
     """What one process has done so far; a forked child goes on with a copy of it."""
 
@@ -112,6 +129,7 @@ class _Watcher:
         self.prefixes: dict[str, str] = {}  # of names, by directory as opened
         self.reads: set[str] = set()  # names
         self.writes: set[str] = set()
+        self.listed: set[str] = set()  # names of directories
         self.here: str | None = None
         self.moved = False
         self.next_look_ns = 0
@@ -127,6 +145,8 @@ class _Watcher:
             "os.link": self._on_link,
             "os.symlink": self._on_symlink,
             "os.truncate": self._on_truncate,
+            "os.listdir": self._on_list,
+            "os.scandir": self._on_list,
         }
 
     def on_open(self, path: Any, _mode: object, flags: int) -> None:
@@ -197,6 +217,23 @@ class _Watcher:
     def _on_library(self, path: Any, *_: object) -> None:
         if type(path) is not str or "/" in path or os.path.exists(path):
             self.on_open(path, None, os.O_RDONLY)
+
+    def _on_list(self, path: Any) -> None:
+        code = sys._getframe(2).f_code  # noqa: SLF001 - whose call it was; the hook lies between
+        if any(part in code.co_filename for part in _IMPORTERS) or "rmtree" in code.co_name:
+            return
+        if isinstance(path, int):
+            absolute: str | None = os.readlink(f"/proc/self/fd/{path}")
+        else:
+            absolute = self._find_absolute("." if path is None else path)
+        place = absolute and self.places.find_listed(absolute.rstrip("/"))
+        if not place:
+            return
+        name = place[0] if place[0] in ("", "/") else place[0][:-1]
+        if name not in self.listed:
+            _bound(self.listed)
+            self.listed.add(name)
+            self.log.write(f'"k":"l","p":"{name or "."}"')
 
     def _on_chdir(self, _path: object) -> None:
         # It has not happened yet, and another thread may open files meanwhile.

@@ -41,6 +41,12 @@ def read_text(path: Path, name: str) -> str:
         refuse(name, "not UTF-8", line=line, column=column, cause=error)
 
 
+def describe_value_error(error: Exception) -> str:
+    """Return in one line what a parser says of a value that it cannot make."""
+    text = " ".join(str(error).split())
+    return "an integer with too many digits" if "set_int_max_str_digits" in text else text
+
+
 def refuse(
     name: str, problem: str, *, line: int, column: int = 1, cause: BaseException | None = None
 ) -> NoReturn:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlv.capture.document_text import read_text, refuse
+from mlv.capture.document_text import describe_value_error, read_text, refuse
 from mlv.core.scalars import Scalar, scalar_of
 from mlv.errors import UnreadableFileError
 
@@ -102,7 +102,7 @@ def _parse_json(text: str, name: str) -> object:
     except json.JSONDecodeError as error:
         refuse(name, error.msg, line=error.lineno, column=error.colno, cause=error)
     except ValueError as error:  # an integer of thousands of digits
-        raise UnreadableFileError(f"{name}: {error}") from error
+        raise UnreadableFileError(f"{name}: {describe_value_error(error)}") from error
 
 
 def _parse_toml(text: str, name: str) -> object:
@@ -111,7 +111,7 @@ def _parse_toml(text: str, name: str) -> object:
         document: object = toml.loads(text)
     except ValueError as error:
         match = _TOML_PLACE.fullmatch(str(error))
-        problem = match[1] if match else str(error)
+        problem = match[1] if match else describe_value_error(error)
         end = text.count("\n") + 1
         line, column = (int(match[2]), int(match[3])) if match and match[2] else (end, 1)
         refuse(name, problem, line=line, column=column, cause=error)

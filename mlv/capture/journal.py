@@ -32,6 +32,8 @@ _FLUSH_INTERVAL_S = 0.1
 _FLUSH_INTERVAL_NS = 100_000_000
 _SYNC_INTERVAL_S = 5.0
 _FLUSH_BYTES = 64 * 1024
+_MAX_CAUSES = 20
+_MAX_CAUSE_LENGTH = 200
 
 _pack_float = FLOAT_POINT.pack
 
@@ -58,7 +60,8 @@ class JournalWriter:
         self._flushed_ns = 0
         self._thread: threading.Thread | None = None
         self._syncing: threading.Thread | None = None
-        self._told = 1
+        self._causes: set[str] = set()
+        self._told = 0
         self._pid = 0
         self._stop = threading.Event()
         _writers.append(self)
@@ -174,7 +177,7 @@ class JournalWriter:
             try:
                 step = whole_step(step)
             except Exception as error:  # noqa: BLE001
-                self._note_problem(f"step {step!r}: {error}")
+                self._note_problem(f"step {step!r}: {error}", f"step: {type(error)}")
                 return
         self._next_step = step + 1
         points, ids = self._backlog.points, self._backlog.ids
@@ -187,7 +190,8 @@ class JournalWriter:
                     points += pack_point(series, step, now, value)
             except Exception as error:  # noqa: BLE001
                 # Anything at all may be passed, and none of it may stop the training.
-                self._note_problem(f"metric {name!r} at step {step}: {error}")
+                problem = f"metric {name!r} at step {step}: {error}"
+                self._note_problem(problem, f"{name!r}: {type(error)}")
         # After a pause at once: nobody knows how long the next one is.
         if len(points) >= _FLUSH_BYTES or now - self._flushed_ns >= _FLUSH_INTERVAL_NS:
             self._flush()
@@ -209,11 +213,19 @@ class JournalWriter:
         self._backlog.write()
         self._flushed_ns = time.time_ns()
 
-    def _note_problem(self, problem: str) -> None:
+    def _note_problem(self, problem: str, cause: str = "") -> None:
+        """Note why something was not logged, once for each cause."""
         self.problems += 1
-        if self.problems > 1:
+        cause = (cause or problem)[:_MAX_CAUSE_LENGTH]
+        if cause in self._causes or len(self._causes) >= _MAX_CAUSES:
             return
+        self._causes.add(cause)
+        self._told += 1
+        if len(problem) > _MAX_CAUSE_LENGTH:
+            problem = f"{problem[:_MAX_CAUSE_LENGTH]}..."
         self._backlog.add_event(encode_event("problem", f"not logged: {problem}"))
+        if len(self._causes) > 1:
+            return
         # As in the backlog: no warning may stop the training, whatever stands in for stderr.
         with contextlib.suppress(Exception):
             sys.stderr.write(f"mlv: not logged: {problem}\n")
@@ -274,6 +286,7 @@ class JournalWriter:
         self._thread = None
         self._syncing = None
         self._flushed_ns = 0
+        self.problems = self._told = 0
         self._backlog.forget()
 
 

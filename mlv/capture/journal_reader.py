@@ -169,7 +169,7 @@ def fold_events(events: Iterable[Event]) -> Journal:
         note=texts.get("note"),
         resumption=_resumption(others),
         nested=_nested(others),
-        problems=(*lists["problem"], *dict.fromkeys(dropped)),
+        problems=tuple(dict.fromkeys((*lists["problem"], *dropped))),
     )
 
 

@@ -73,6 +73,10 @@ class Observations(msgspec.Struct, frozen=True, kw_only=True):
         processes: The Python processes, forks left out.
         unwatched: Command lines of Python processes, redacted, that were started in such
             a way that they could not be watched.
+        listed: Directories of which a program asked for the names; absolute outside.
+        helpers: Names of programs, no watched Pythons, that watched processes started;
+            those that only ask about the machine or the repository are left out.
+        native_readers: Modules that open files out of sight, imported by code of the worktree.
         libraries: Native libraries by name, as the frameworks in the processes said.
         determinism: Seeds and switches, likewise.
         n_damaged_lines: Lines that could not be read back, or not be written: one a
@@ -85,6 +89,9 @@ class Observations(msgspec.Struct, frozen=True, kw_only=True):
     external: dict[RepoPath, FileSignature] = {}
     imported: frozenset[RepoPath] = frozenset()
     unwatched: tuple[str, ...] = ()
+    listed: frozenset[RepoPath] = frozenset()
+    helpers: tuple[str, ...] = ()
+    native_readers: tuple[str, ...] = ()
     libraries: dict[str, str] = {}
     determinism: dict[str, bool | int | str] = {}
     n_damaged_lines: int = 0

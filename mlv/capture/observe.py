@@ -30,6 +30,7 @@ from mlv.capture.observations import (
     ObservedWrite,
 )
 from mlv.capture.observed_lines import Line, read_lines
+from mlv.capture.python_commands import lead_pythons
 from mlv.capture.redact import redact_argv
 from mlv.capture.story import Story
 from mlv.capture.strace import TRACES
@@ -59,10 +60,11 @@ _SWITCH = "MLV_RUN_OBSERVE"
 _OBSERVER = Path(__file__).parent / "observer"
 _OBSERVED = "observed"
 _BEGAN = "began"
+_PYTHONS = "bin"
 
 
 def observer_environment(
-    live: Path, root: Path, base: Mapping[str, str], *, observe: bool = True
+    live: Path, root: Path, base: Mapping[str, str], *, observe: bool = True, by_shell: bool = False
 ) -> dict[str, str]:
     """Return the variables that tell every process of a run to which run it belongs.
 
@@ -74,20 +76,27 @@ def observer_environment(
         root: Root of the worktree.
         base: Environment that the command would get otherwise.
         observe: Whether Python processes also note which files they open.
+        by_shell: Whether something that is not Python starts them.
+
+    Raises:
+        OSError: The disk is full, read-only or failing.
     """
     observed = live / _OBSERVED
     observed.mkdir(parents=True, exist_ok=True)
     if not (observed / _BEGAN).exists():
         # Files are compared with its time of change, which is of the same clock as theirs.
         (observed / _BEGAN).write_bytes(os.fsencode(root.absolute()))
-    own = base.get("PYTHONPATH", "")
-    return {
+    own, path = base.get("PYTHONPATH", ""), base.get("PATH", os.defpath)
+    variables = {
         RUN_DIR_VARIABLE: str(live.absolute()),
         RUN_ROOT_VARIABLE: str(root.absolute()),
         _SWITCH: "1" if observe else "0",
-        # An empty entry would mean the current directory.
-        "PYTHONPATH": f"{_OBSERVER}{os.pathsep}{own}" if own else str(_OBSERVER),
     }
+    pythons = live.absolute() / _PYTHONS
+    led = lead_pythons(pythons, variables, _OBSERVER, path) if by_shell else {}
+    # An empty entry would mean the current directory.
+    module_path = f"{_OBSERVER}{os.pathsep}{own}" if own else str(_OBSERVER)
+    return {**variables, **led, "PYTHONPATH": module_path}
 
 
 def read_observations(live: Path) -> Observations:
@@ -115,6 +124,9 @@ def read_observations(live: Path) -> Observations:
         imported=frozenset(story.imported),
         processes=tuple(_process_of(line) for line in lines if line.k == "p"),
         unwatched=tuple(dict.fromkeys(_command_of(line) for line in lines if line.k == "u")),
+        listed=frozenset(story.listed),
+        helpers=tuple(sorted(_helpers(lines))),
+        native_readers=tuple(sorted(_native_readers(lines))),
         libraries=_merge(line.lib for line in said),
         determinism=_merge(line.det for line in said),
         n_damaged_lines=n_damaged,
@@ -150,6 +162,30 @@ def _merge(said: Iterable[dict[str, ValueT]]) -> dict[str, ValueT]:
     for values in said:
         merged = {**values, **merged}
     return dict(sorted(merged.items()))
+
+
+def _helpers(lines: Iterable[Line]) -> set[str]:
+    """Return programs that nobody watched: a script of Python is watched, whatever its name."""
+    started: set[str] = set()
+    scripts: set[str] = set()
+    for line in lines:
+        if line.k == "h":
+            started.add(redact_argv([_plain(line.p or "")])[0])
+        elif line.k == "u" and line.argv:
+            started.add(os.path.basename(_plain(line.argv[0])))  # noqa: PTH119
+        elif line.k == "p":
+            scripts.update(os.path.basename(_plain(word)) for word in line.argv[1:2])  # noqa: PTH119
+    return started - scripts
+
+
+def _native_readers(lines: Iterable[Line]) -> set[str]:
+    """Return native modules that code of the worktree names and that were imported."""
+    named: set[str] = set()
+    imported: set[str] = set()
+    for line in lines:
+        if line.k == "n" and line.p:
+            (imported if line.x else named).add(line.p)
+    return named & imported
 
 
 def _by_weight(line: Line) -> tuple[bool, int]:

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 _MAX_REMEMBERED = 100_000
 _MAX_DEPTH = 64
+_TYPED = ("<stdin>", "<string>")
+_NATIVE = frozenset(
+    "SimpleITK av cv2 decord duckdb fiona geopandas h5py lance netCDF4 open3d osgeo polars pyarrow"
+    " rasterio safetensors soundfile tables tensorflow torchaudio xarray".split()
+)
+"""Modules that open files on their own, which no audit event tells."""
 
 
 class ExecutedCode:
@@ -39,26 +45,55 @@ class ExecutedCode:
 
     def __init__(self, log: ObservedLog, places: Places) -> None:
         self.ran = False
-        self.handlers: Mapping[str, Callable[..., None]] = {"exec": self._on_exec}
+        self.handlers: Mapping[str, Callable[..., None]] = {
+            "exec": self._on_exec,
+            "import": self._on_import,
+        }
+        self._natives: set[str] = set()
         self._log = log
         self._places = places
         self._known: set[str] = set()
 
     def _on_exec(self, code: Any) -> None:
         path = code.co_filename
-        if path in self._known or code.co_name != "<module>" or path[:1] == "<":
+        if path in self._known or code.co_name != "<module>":
+            return
+        if path[:1] == "<":
+            if path in _TYPED:
+                self._note_natives(code)
             return
         if len(self._known) >= _MAX_REMEMBERED:
             self._known.clear()
         self._known.add(path)
         file = _find_file(os.path.abspath(path))
         if file is None:  # a cell of a notebook, a template
+            self._note_natives(code)
             return
         inside = self._places.name_inside
         name = inside(os.path.realpath(file)) or inside(file)
         if name:
             self.ran = True
             self._log.write(f'"k":"i","p":"{name}"')
+            self._note_natives(code)
+
+    def _on_import(self, module: Any, *_: object) -> None:
+        if module in _NATIVE:
+            self._log.write(f'"k":"n","p":"{module}","x":1')
+
+    def _note_natives(self, code: Any) -> None:
+        """Note the names of native modules in code, and in that of its functions.
+
+        They may be names of something else; who imports them is not known otherwise, as an
+        audit event tells of the first import alone.
+        """
+        for name in code.co_names:
+            root = name.partition(".")[0]
+            if root in _NATIVE and root not in self._natives:
+                self._natives.add(root)
+                self._log.write(f'"k":"n","p":"{root}"')
+        for const in code.co_consts:
+            if hasattr(const, "co_names"):
+                self._note_natives(const)
 
 
 def _find_file(path: str) -> str | None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-LineKind = Literal["p", "r", "w", "mv", "rm", "i", "u", "f", "lost"]
+LineKind = Literal["p", "r", "w", "mv", "rm", "i", "u", "f", "l", "h", "n", "lost"]
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -17,12 +17,14 @@ class Line(msgspec.Struct, frozen=True):
     Attributes:
         t: When, by the monotonic clock, in ns.
         k: A process, a read, a write, a rename, a removal, an execution, a Python that is
-            not watched, what frameworks say, or lines that were lost.
-        p: The name, escaped; the old one of a rename.
+            not watched, what frameworks say, the listing of a directory, a program that is
+            no Python, a name of a native module, or lines that were lost.
+        p: The name, escaped; the old one of a rename; of a module, the first part alone.
         q: The new name of a rename.
         s: The signature of the file, if it was looked at.
         x: Of a write, whether something had the name before; of what frameworks say,
-            whether the process had executed code of the worktree.
+            whether the process had executed code of the worktree; of a name of a native
+            module, whether it was imported, and not only written in code of the worktree.
         d: Whether it is a directory.
         n: How many were lost.
         now: The clock of the wall at `t`, in ns since 1970.

@@ -9,6 +9,7 @@ This module runs inside the program that is being recorded; see `mlv.capture.aud
 from __future__ import annotations
 
 import os
+import stat
 import sys
 
 TYPE_CHECKING = False
@@ -76,6 +77,26 @@ class Places:
             self.forget()
         place = self.known[directory] = self._look(directory or "/")
         return place
+
+    def find_listed(self, directory: str) -> Place | None:
+        """Return what `find` does, sooner for one of many below a directory that is known.
+
+        Raises:
+            OSError: It is not there.
+        """
+        parent, _, base = directory.rpartition("/")
+        above = self.known.get(parent)
+        if directory in self.known or not above or above[0][:1] == "/" or base in ("", ".", ".."):
+            return self.find(directory)
+        info = os.lstat(directory)
+        if stat.S_ISLNK(info.st_mode) or info.st_dev != self._device:
+            return self.find(directory)
+        if len(self.known) >= _MAX_REMEMBERED:
+            self.forget()
+        ignored = self._is_ignored(parent, base)
+        place = None if ignored else (above[0] + self.escape(base) + "/", above[1])
+        self.known[directory] = place  # type: ignore[assignment]  # as in `_place`
+        return place  # type: ignore[return-value]
 
     def name(self, path: str) -> str | None:
         """Return the name of a file, escaped as in `mlv.core.paths` and within JSON quotes."""

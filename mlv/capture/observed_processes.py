@@ -25,6 +25,16 @@ _KEPT_OUT = "IES"
 _LAST = "cmWX"
 """Options that take the rest of their word, or the next one."""
 
+_SHELLS = ("sh", "bash", "dash", "zsh")
+_SPECIAL = frozenset(";&|<>()`$\n*?[]{}'\"\\#~")
+"""With one of these, a line of a shell may be more than one program and its words."""
+_PROBES = frozenset(
+    "arch fc-list free getconf git hostname id ifconfig ip arp ldconfig lsb_release lscpu lspci"
+    " netstat nproc nvidia-smi rocm-smi rocminfo stty sysctl tput tty uname whoami".split()
+)
+_COMPILERS = frozenset("cc c++ clang g++ gcc ld objdump".split())
+_PROBING = frozenset(("-Wl,-t", "-t", "-p", "--version", "-v", "-dumpversion"))
+
 
 class Processes:
     """Notes processes.
@@ -39,11 +49,13 @@ class Processes:
         self._log = log
         self._escape = escape
         self._observer = observer
+        self._helpers: set[str] = set()
         self._began = os.getpid(), time.monotonic_ns()
         self.handlers: Mapping[str, Callable[..., None]] = {
             "subprocess.Popen": self._on_popen,
             "os.posix_spawn": self._on_start,
             "os.exec": self._on_start,
+            "os.system": self._on_system,
         }
 
     def note_beginning(self) -> None:
@@ -79,6 +91,7 @@ class Processes:
     def _on_start(self, program: Any, argv: Any, env: Any) -> None:
         name = os.path.basename(os.fsdecode(program))
         if not name.startswith(_PYTHONS):
+            self._note_helper(name, argv)
             return
         path = os.environ.get("PYTHONPATH", "")
         if env is not None:
@@ -88,11 +101,33 @@ class Processes:
         if self._observer not in path.split(os.pathsep) or _keeps_out(words):
             self._log.write(f'"k":"u","argv":{self._quote_all(words)}')
 
+    def _on_system(self, command: Any) -> None:
+        self._on_start("sh", ["sh", "-c", command], None)
+
+    def _note_helper(self, name: str, argv: Any) -> None:
+        """Note a program of which nobody sees what it reads; one that a plain line names, too."""
+        words = [os.fsdecode(word) for word in ([argv] if isinstance(argv, (str, bytes)) else argv)]
+        if name in _SHELLS and words[1:2] == ["-c"] and len(words) > len(("sh", "-c")):
+            line = words[2]
+            inner = line.split()
+            if inner and _SPECIAL.isdisjoint(line) and "=" not in inner[0]:
+                name, words = os.path.basename(inner[0]), inner
+        if name not in self._helpers and not _only_probes(name, words):
+            self._helpers.add(name)
+            self._log.write(f'"k":"h","p":{self._quote(name)}')
+
     def _quote(self, text: str) -> str:
         return f'"{self._escape(text)}"'
 
     def _quote_all(self, words: Sequence[str]) -> str:
         return f"[{','.join(map(self._quote, words))}]"
+
+
+def _only_probes(name: str, words: Sequence[str]) -> bool:
+    """Tell whether a program asks about the machine or the repository, and reads no data."""
+    if name in _COMPILERS:  # `ctypes.util` looks for libraries so
+        return not _PROBING.isdisjoint(words)
+    return name in _PROBES
 
 
 def _keeps_out(argv: Sequence[str]) -> bool:

@@ -21,6 +21,7 @@ class Story:
     Attributes:
         writes: What the run wrote, and did not remove.
         imported: What it executed.
+        listed: Directories of which it asked for the names.
 
     Args:
         root: Root of the worktree.
@@ -30,6 +31,7 @@ class Story:
     def __init__(self, root: Path, began_ns: int) -> None:
         self.writes: dict[RepoPath, ObservedWrite] = {}
         self.imported: set[RepoPath] = set()
+        self.listed: set[RepoPath] = set()
         self._root = os.fsencode(root)
         self._real_root = os.path.realpath(self._root)
         self._began_ns = began_ns
@@ -52,6 +54,8 @@ class Story:
             self._take(path, directory=line.d)
         elif line.k == "i":
             self.imported.add(path)
+        elif line.k == "l":
+            self.listed.add(path)
 
     def reads(self) -> Iterator[tuple[RepoPath, FileSignature]]:
         """Yield what the run read, and what it was then.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 
 import yaml
 
-from mlv.capture.document_text import refuse
+from mlv.capture.document_text import describe_value_error, refuse
 from mlv.errors import UnreadableFileError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ else:
     _FastLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _MAX_MERGED_KEYS = 100_000
+_UNKNOWN_TAG = re.compile(r"could not determine a constructor for the tag (.+)")
 
 _EXPONENT = re.compile(r"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)[eE][-+]?[0-9]+\Z")
 """YAML 1.1, and so PyYAML, wants a dot and a sign in a float with an exponent, and takes
@@ -46,6 +47,7 @@ def parse_yaml(text: str, name: str, *, max_depth: int) -> object:
         problem = error.problem or error.context or "malformed"
         if problem == "but found another document":
             problem = "several documents in one file: keep one"
+        problem = _in_plain_words(problem)
         if mark is None:
             raise UnreadableFileError(f"{name}: {problem}") from error
         refuse(name, problem, line=mark.line + 1, column=mark.column + 1, cause=error)
@@ -55,8 +57,13 @@ def parse_yaml(text: str, name: str, *, max_depth: int) -> object:
         line = before.count("\n") + 1
         refuse(name, "a character that YAML forbids", line=line, column=column, cause=error)
     except (yaml.YAMLError, ValueError, TypeError) as error:
-        problem = " ".join(str(error).split())
+        problem = describe_value_error(error)
         raise UnreadableFileError(f"{name}: {problem}") from error
+
+
+def _in_plain_words(problem: str) -> str:
+    tag = _UNKNOWN_TAG.search(problem)
+    return problem if tag is None else f"a tag that mlv does not read: {tag[1]}"
 
 
 class _Open:

@@ -135,6 +135,7 @@ def _report_usage(error: ClickException, code: int, *, as_json: bool) -> None:
         nearest = " or ".join(sorted(error.possibilities or ()))
     else:
         message, _, nearest = error.format_message().partition(". Did you mean ")
+    message = message.replace(": Value error, ", ": ")  # Typer's words for a choice
     hint = f"did you mean {nearest.rstrip('?')}?" if nearest else None
     context = getattr(error, "ctx", None)
     if hint is None and context is not None:

@@ -30,6 +30,16 @@ class EnvironmentChange(msgspec.Struct, frozen=True, kw_only=True):
     old: str | None
     new: str | None
 
+    @property
+    def sides(self) -> tuple[str | None, str | None]:
+        """What both have, for people: a variable can be unset or empty."""
+        old, new = (self._shown(text) for text in (self.old, self.new))
+        return old, new
+
+    def _shown(self, text: str | None) -> str | None:
+        absent = "unset" if self.part == "variable" else None
+        return absent if text is None else text or "empty"
+
 
 class EnvironmentDiff(msgspec.Struct, frozen=True, kw_only=True):
     """All that differs between two environments, by part and then by name."""
@@ -66,6 +76,20 @@ def diff_determinism(
 ) -> tuple[EnvironmentChange, ...]:
     """Compare the seeds and switches of two runs that make results repeatable."""
     return tuple(_diff("determinism", _texts_of(old), _texts_of(new)))
+
+
+def find_edited_packages(old: Environment, new: Environment) -> tuple[str, ...]:
+    """Return the packages of both whose source held changes in one of them or both.
+
+    What those changes were is not recorded, so nobody can tell whether they are the same.
+    """
+    both = [
+        {each.name: each.dirty for each in environment.interpreter.distributions}
+        for environment in (old, new)
+        if environment.interpreter is not None
+    ]
+    names = sorted(set.intersection(*map(set, both))) if both else []
+    return tuple(name for name in names if any(dirty[name] for dirty in both))
 
 
 def _diff(

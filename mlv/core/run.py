@@ -157,6 +157,18 @@ class Input(Record, frozen=True, kw_only=True):
     partial: bool = False
 
 
+class Listing(Record, frozen=True, kw_only=True):
+    """The names in a directory, less outputs and what is ignored.
+
+    Attributes:
+        names: Digest of the sorted names.
+        deep: Whether the names of all that lies below count as well.
+    """
+
+    names: DigestField
+    deep: bool = False
+
+
 class Output(Record, frozen=True, kw_only=True):
     """A file or directory that the command wrote.
 
@@ -264,6 +276,10 @@ class Run(Record, frozen=True, kw_only=True, tag_field="type", tag="run"):
         user, host: Who ran it, and where.
         environment: The environment record.
         observed: Whether inputs and outputs were watched, and not only declared.
+        listed: Directories of which the command asked for the names.
+        helpers: Programs other than Python that watched processes started; nobody knows what
+            those read.
+        native_readers: Modules that open files out of sight, imported by code of the worktree.
         parent: The run inside which this one was started, by `start_run(nested=True)`.
         resumed: The run that this one goes on from; its series begin with those of that run.
         determinism: Seeds and switches that make results repeatable, as the frameworks in
@@ -292,6 +308,9 @@ class Run(Record, frozen=True, kw_only=True, tag_field="type", tag="run"):
     environment: Content | None = None
     determinism: dict[str, bool | int | str] = {}
     observed: bool = False
+    listed: dict[RepoPath, Listing] = {}
+    helpers: tuple[str, ...] = ()
+    native_readers: tuple[str, ...] = ()
     inputs: tuple[Input, ...] = ()
     outputs: tuple[Output, ...] = ()
     params: tuple[ParamSource, ...] = ()

@@ -9,7 +9,8 @@ import re
 from collections.abc import Sequence
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_HINT = re.compile(r"pass|pwd|secret|credential|key|token|(?:^|[_-])pat\b", re.IGNORECASE)
+_HINTS = ("pass", "pwd", "secret", "credential", "key", "token")
+_PAT = re.compile(r"(?:^|[_-])pat\b")
 _PASSWORDS = frozenset("password passwd passphrase passcode pwd".split())
 _SECRETS = _PASSWORDS | frozenset("secret secrets credential credentials apikey".split())
 _KEY_OWNERS = frozenset(
@@ -47,7 +48,7 @@ def is_secret_name(name: str) -> bool:
     >>> [is_secret_name(n) for n in ("max_tokens", "pad_token", "key_dim", "secret-santa")]
     [False, False, False, False]
     """
-    if not _HINT.search(name):
+    if not speaks_of_secrets(name):
         return False
     words = words_of(name)
     if not words or words[-1] in _ASIDE or words[0] == "allow":
@@ -88,7 +89,10 @@ def is_placeholder(value: str) -> bool:
 
 def speaks_of_secrets(text: str) -> bool:
     """Tell whether a text may hold the name of a secret at all; quick."""
-    return _HINT.search(text) is not None
+    lowered = text.lower()
+    if any(hint in lowered for hint in _HINTS):
+        return True
+    return "pat" in lowered and _PAT.search(lowered) is not None
 
 
 def words_of(name: str) -> list[str]:

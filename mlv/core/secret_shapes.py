@@ -160,6 +160,12 @@ _BEARER = re.compile(
     r"|\b(?:Basic|Token)\s+((?=\S*[0-9])[A-Za-z0-9+/]{20,}={0,2}(?![\w.-]))"
 )
 _NETRC = re.compile(r"\bmachine\s+\S+\s+login\s+\S+\s+password\s+(\S+)")
+_PLACES = (
+    (_HEADER, ("authorization", "api-key", "auth-token", "private-token", "cookie")),
+    (_BEARER, ("bearer", "basic", "token")),
+    (_NETRC, ("machine",)),
+)
+"""Patterns of places, each with words in lower case of which one occurs in every match."""
 _VALUE = r"""(?P<value>\\?"(?:[^"\\]|\\[^"])*\\?"|'[^']*'
     |\$\{[^}]*\}|\$\([^)]*\)|\{\{[^}]*\}\}|[^\s,;&"'|)}\]]+)"""
 _NAME = r"(?P<name>[A-Za-z_][\w.-]{0,60})"
@@ -214,8 +220,10 @@ def redact_shapes(text: str, keep: Keep = _keep_nothing) -> str:
         text = _URL_LOGIN.sub(partial(_redact_login, keep), text)
         text = _URL_PARAMETER.sub(partial(_redact_parameter, keep), text)
     if len(text) >= _SHORTEST:
-        likely = [_compile(shape.pattern) for shape in _likely_shapes(text)]
-        for pattern in (_HEADER, _BEARER, _NETRC, *likely):
+        lowered = text.lower()
+        likely = [place for place, hints in _PLACES if any(hint in lowered for hint in hints)]
+        likely += [_compile(shape.pattern) for shape in _likely_shapes(text)]
+        for pattern in likely:
             text = pattern.sub(partial(_redact_group, keep), text)
     if speaks_of_secrets(text):
         text = _FLAG.sub(partial(_redact_assignment, keep), text)

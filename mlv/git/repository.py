@@ -23,6 +23,7 @@ from mlv.git.objects import (
     require_object_id,
 )
 from mlv.git.settings import REMOTES_QUESTION, parse_settings, read_settings, remotes_of
+from mlv.git.submodule_files import list_tracked_in_submodules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -89,6 +90,10 @@ class GitRepository:
         The blob is what was staged last, which the worktree may differ from.
         """
         return list_tracked(self.command, tuple(paths))
+
+    def tracked_in_submodules(self, paths: Iterable[RepoPath]) -> dict[RepoPath, str]:
+        """Return those of `paths` that a submodule's commit has as they are, with blob ids."""
+        return list_tracked_in_submodules(self.location.root, paths)
 
     def ignored(self, paths: Iterable[RepoPath]) -> set[RepoPath]:
         """Return those of `paths` that Git ignores."""

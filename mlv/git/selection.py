@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
@@ -13,12 +13,11 @@ import msgspec
 from mlv.core.paths import RepoPath, escape_name, unescape_name
 from mlv.git.discovery import STORE_NAME
 from mlv.git.sensitive import find_secret_in, is_secret_path
+from mlv.git.status import Change, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-
-    from mlv.git.status import Change
 
 Reason = Literal["excluded", "filter", "large", "repository", "secret", "unreadable"]
 """Why a path is not in a snapshot.
@@ -32,9 +31,13 @@ FindSecret = Callable[[BinaryIO], str | None]
 """Returns the kind of secret that an open file seems to hold."""
 
 _NEW = frozenset({"added", "untracked"})
-"""Kinds of change whose content Git does not have: only there a secret can be kept out."""
+"""Kinds of change whose content Git does not have."""
+
+BY_NAME = "by its name"
+"""What is said of a secret that only the name of its file tells."""
 
 _MIB = 1024 * 1024
+_NONE: Mapping[bytes, str] = {}
 
 
 class SnapshotRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +48,7 @@ class SnapshotRules(msgspec.Struct, frozen=True, kw_only=True):
         untracked_size_bytes: Past this much in all, the largest untracked files do.
         exclude: Files and directories that do, whoever tracks them.
         allow_secrets: Patterns of paths or names of files that look like secrets and are none.
-        find_secret: How untracked files are looked into.
+        find_secret: How files are looked into.
     """
 
     file_size_bytes: int = 10 * _MIB
@@ -53,6 +56,13 @@ class SnapshotRules(msgspec.Struct, frozen=True, kw_only=True):
     exclude: frozenset[RepoPath] = frozenset()
     allow_secrets: tuple[str, ...] = ()
     find_secret: FindSecret = find_secret_in
+
+    def allows(self, path: bytes) -> bool:
+        """Tell whether a file may hold what looks like a secret."""
+        text = os.fsdecode(path)
+        names = (text, escape_name(path), text.rpartition("/")[2])
+        allowed = self.allow_secrets
+        return any(name == each or fnmatchcase(name, each) for each in allowed for name in names)
 
 
 class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +87,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         add: Paths to take from the worktree.
         remove: Paths to take out.
+        restore: Paths to take from the commit, because their edits hold secrets.
         untracked: Those of `add` whose content only the worktree had.
         left_out: Paths that are not taken.
     """
@@ -85,6 +96,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     remove: tuple[bytes, ...]
     untracked: tuple[bytes, ...]
     left_out: tuple[LeftOut, ...]
+    restore: dict[bytes, Entry] = {}
 
 
 class _Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,28 +107,38 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
-def select_changes(root: Path, changes: Iterable[Change], rules: SnapshotRules) -> Selection:
+def select_changes(
+    root: Path,
+    changes: Iterable[Change],
+    rules: SnapshotRules,
+    added_secrets: Mapping[bytes, str] = _NONE,
+) -> Selection:
     """Choose what a snapshot takes from the worktree.
 
     Args:
         root: Top directory of the worktree.
         changes: What differs, as Git lists it.
         rules: What stays out.
+        added_secrets: Kinds of secrets that changes of tracked files bring in, by path.
     """
     judge = _Judge(root, rules)
+    restore: dict[bytes, Entry] = {}
     tracked: list[bytes] = []
     remove: list[bytes] = []
     untracked: dict[bytes, int] = {}
     left_out: list[LeftOut] = []
     for change in changes:
-        if change.kind == "staged" or _is_store(change.path):
+        secret = added_secrets.get(change.path)
+        if (change.kind == "staged" and secret is None) or _is_store(change.path):
             continue
-        found = judge.examine(change)
+        found = judge.examine(change, secret)
         if found.verdict == "gone":
             remove.append(change.path)
         elif found.verdict != "take":
             left_out.append(_left_out(change.path, found.size_bytes, found.verdict, found.detail))
-            if change.kind == "unmerged":
+            if secret is not None and change.committed is not None:
+                restore[change.path] = change.committed
+            elif secret is not None or change.kind == "unmerged":
                 remove.append(change.path)  # no tree can be written of a conflict
         elif change.kind in _NEW:
             untracked[change.path] = found.size_bytes
@@ -129,6 +151,7 @@ def select_changes(root: Path, changes: Iterable[Change], rules: SnapshotRules) 
         remove=tuple(remove),
         untracked=tuple(untracked),
         left_out=_sorted(left_out),
+        restore=restore,
     )
 
 
@@ -163,7 +186,7 @@ class _Judge:
         self._rules = rules
         self._excluded = {unescape_name(path) for path in rules.exclude}
 
-    def examine(self, change: Change) -> _Found:
+    def examine(self, change: Change, secret: str | None) -> _Found:
         path = os.path.join(self._top, change.path)  # noqa: PTH118  # bytes: any name is possible
         is_excluded = _is_excluded(change.path, self._excluded)
         try:
@@ -173,17 +196,20 @@ class _Judge:
         except OSError:
             return _Found(verdict="excluded" if is_excluded else "unreadable")
         size = status.st_size if stat.S_ISREG(status.st_mode) else 0
-        found = _Found(verdict="excluded") if is_excluded else self._judge(path, status, change)
-        return msgspec.structs.replace(found, size_bytes=size)
+        if is_excluded:
+            return _Found(verdict="excluded", size_bytes=size)
+        if secret is not None:
+            return _Found(verdict="secret", size_bytes=size, detail=secret)
+        return msgspec.structs.replace(self._judge(path, status, change), size_bytes=size)
 
     def _judge(self, path: bytes, status: os.stat_result, change: Change) -> _Found:
         if change.kind == "deleted":
             return _Found(verdict="gone")  # there is a directory now, or it is behind a link
         if change.kind == "repository":
             return _Found(verdict="repository")
-        is_suspect = change.kind in _NEW and not self._is_allowed(change.path)
+        is_suspect = change.kind in _NEW and not self._rules.allows(change.path)
         if is_suspect and is_secret_path(os.fsdecode(change.path)):
-            return _Found(verdict="secret", detail="by its name")
+            return _Found(verdict="secret", detail=BY_NAME)
         if change.is_submodule or stat.S_ISLNK(status.st_mode):
             return _Found(verdict="take")
         if stat.S_ISREG(status.st_mode):
@@ -201,12 +227,6 @@ class _Judge:
         if secret is not None:
             return _Found(verdict="secret", detail=secret)
         return _Found(verdict="large" if size > self._rules.file_size_bytes else "take")
-
-    def _is_allowed(self, path: bytes) -> bool:
-        text = os.fsdecode(path)
-        names = (text, escape_name(path), text.rpartition("/")[2])
-        allowed = self._rules.allow_secrets
-        return any(name == each or fnmatchcase(name, each) for each in allowed for name in names)
 
 
 def _is_store(path: bytes) -> bool:

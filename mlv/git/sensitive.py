@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from io import BytesIO
 from typing import BinaryIO, Final
 
 HEAD_SIZE_BYTES: Final = 64 * 1024
@@ -113,9 +114,36 @@ def find_secret_in(file: BinaryIO) -> str | None:
     return find_secret(data.decode("utf-16" if is_utf16 else "utf-8", "replace"))
 
 
+def find_added_secret(new: bytes, old: bytes) -> str | None:
+    """Return a kind of secret that a text holds, and that its older version does not.
+
+    Args:
+        new: Text in which `find_secret_in` finds a secret.
+        old: What it was before.
+    """
+    kind, known = find_secret_in(BytesIO(new)), find_secret_in(BytesIO(old))
+    if known is None or kind is None:
+        return kind
+    lines = old.splitlines()
+    kinds = {known, *_kinds_in(lines)}
+    return next(
+        (each for each in (kind, *_kinds_in(_minus(new, lines))) if each not in kinds), None
+    )
+
+
 def holds_private_key(head: bytes) -> bool:
     """Tell whether the first bytes of a file begin a private key in PEM form.
 
     Source: RFC 7468, section 2; OpenSSH and OpenPGP use the same frame.
     """
     return _PRIVATE_KEY.search(head[:HEAD_SIZE_BYTES]) is not None
+
+
+def _minus(text: bytes, lines: Collection[bytes]) -> list[bytes]:
+    known = frozenset(lines)
+    return [line for line in text.splitlines() if line not in known]
+
+
+def _kinds_in(lines: Iterable[bytes]) -> Iterator[str]:
+    found = (find_secret_in(BytesIO(line)) for line in lines)
+    return (kind for kind in found if kind is not None)

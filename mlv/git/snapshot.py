@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mlv.core.paths import RepoPath, escape_name
+from mlv.git.added_secrets import find_added_secrets
 from mlv.git.command import Output
 from mlv.git.failures import DIED, failed_filter, git_failure
 from mlv.git.head import Head
@@ -59,10 +60,13 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         commit: The snapshot commit; HEAD itself when the tree is the same.
         tree: Its tree.
         head: What was checked out.
-        dirty: Whether the tree differs from HEAD's.
+        dirty: Whether the tree differs from HEAD's, or would if no edit were left out for
+            a secret in it.
         untracked: Files in the tree that only the worktree had, those announced with
             `git add --intent-to-add` included.
         left_out: Changes in the worktree that are not in the tree.
+        withheld: Those of `left_out` that are in the tree as committed, because the edit
+            holds a secret.
     """
 
     commit: str
@@ -71,6 +75,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     dirty: bool
     untracked: tuple[RepoPath, ...]
     left_out: tuple[LeftOut, ...]
+    withheld: frozenset[RepoPath] = frozenset()
 
 
 def take_snapshot(
@@ -102,7 +107,8 @@ def take_snapshot(
     """
     state = state or read_worktree_state(repository)
     head = state.head
-    selection = select_changes(repository.location.root, state.changes, rules)
+    secrets = find_added_secrets(repository, state.changes, rules)
+    selection = select_changes(repository.location.root, state.changes, rules, secrets)
     tree, commit = head.tree, head.commit
     is_staged = any(change.kind not in _UNTOUCHED for change in state.changes)
     if tree is None or is_staged or selection.add or selection.remove:
@@ -115,10 +121,15 @@ def take_snapshot(
         commit=commit,
         tree=tree,
         head=head,
-        dirty=tree not in _EMPTY_TREES if head.tree is None else tree != head.tree,
+        dirty=bool(selection.restore) or _differs(tree, head.tree),
         untracked=tuple(RepoPath(escape_name(path)) for path in selection.untracked),
         left_out=selection.left_out,
+        withheld=frozenset(RepoPath(escape_name(path)) for path in selection.restore),
     )
+
+
+def _differs(tree: str, committed: str | None) -> bool:
+    return tree not in _EMPTY_TREES if committed is None else tree != committed
 
 
 def _write_tree(
@@ -132,6 +143,15 @@ def _write_tree(
             command.ask(
                 *(*INDEX_SETTINGS, "update-index", "-z", "--force-remove", "--stdin"),
                 stdin=terminate_each(selection.remove),
+                environment=environment,
+            )
+        if selection.restore:
+            command.ask(
+                *(*INDEX_SETTINGS, "update-index", "-z", "--index-info"),
+                stdin=b"".join(
+                    b"%s %s\t%s\0" % (entry.mode.encode(), entry.blob_id.encode(), path)
+                    for path, entry in selection.restore.items()
+                ),
                 environment=environment,
             )
         while selection.add:

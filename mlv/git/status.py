@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlv.git.command import GitCommand, Output
 
 _FIELDS_BEFORE_PATH = {b"1": 8, b"u": 10}
+_NO_MODE = b"000000"
 _MODE_FIELD = {b"1": 5, b"u": 6}
 _UNREADABLE = re.compile(rb"^warning: could not open directory '(.*)/': ", re.MULTILINE)
 
@@ -32,6 +33,13 @@ Kind = Literal[
 ]
 
 
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A file as a commit or the index has it."""
+
+    mode: str
+    blob_id: str
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """A path that is not in HEAD, index and worktree alike.
 
@@ -42,11 +50,15 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
             with `git add --intent-to-add`; `untracked`; `repository` for a Git
             repository that is no submodule.
         is_submodule: Whether the worktree has a submodule there.
+        committed: What HEAD has there, or the other side of a conflict; None for nothing.
+        staged: What the index has there; None for nothing, and for a conflict.
     """
 
     path: bytes
     kind: Kind
     is_submodule: bool = False
+    committed: Entry | None = None
+    staged: Entry | None = None
 
 
 def status_question(index: Path | None = None, *, without_filters: Sequence[str] = ()) -> Question:
@@ -142,4 +154,18 @@ def _parse_tracked(letter: bytes, record: bytes) -> Change:
         kind = "added"
     else:
         kind = "staged" if in_worktree == b"." else "modified"
-    return Change(path=fields[-1], kind=kind, is_submodule=mode == SUBMODULE_MODE)
+    if letter == b"u":
+        committed, staged = _entry(fields[4], fields[8]) or _entry(fields[5], fields[9]), None
+    else:
+        committed, staged = _entry(fields[3], fields[6]), _entry(fields[4], fields[7])
+    return Change(
+        path=fields[-1],
+        kind=kind,
+        is_submodule=mode == SUBMODULE_MODE,
+        committed=committed,
+        staged=staged,
+    )
+
+
+def _entry(mode: bytes, blob_id: bytes) -> Entry | None:
+    return None if mode == _NO_MODE else Entry(mode=mode.decode(), blob_id=blob_id.decode())

@@ -112,3 +112,21 @@ def test_diff_says_when_code_cannot_be_compared(story: Repository) -> None:
     story.git("gc", "--quiet", "--prune=now")
     text = story.mlv("diff", "first", "second").stdout
     assert "\nnot compared\n  code: " in text
+
+
+def test_diff_tells_params_of_different_types_apart(repo: Repository) -> None:
+    repo.write("params.json", '{"a": 1, "b": "1", "c": true, "d": 1.00000001, "e": "1"}')
+    repo.shell("true", name="first")
+    repo.write("params.json", '{"a": 1.0, "b": 1, "c": "true", "d": 1.00000002, "e": "2"}')
+    repo.shell("true", name="second")
+    rows = [line.split() for line in repo.mlv("diff", "first", "second").stdout.splitlines()]
+    assert [row for row in rows if row[:1] in (["a"], ["b"], ["c"], ["d"], ["e"])] == [
+        ["a", "1", "1.0"],
+        ["b", '"1"', "1"],
+        ["c", "true", '"true"'],
+        ["d", "1.00000001", "1.00000002"],
+        ["e", "1", "2"],
+    ]
+    assert ["a", "1.0", "(params.json)"] in [
+        line.split() for line in repo.mlv("show", "second").stdout.splitlines()
+    ]

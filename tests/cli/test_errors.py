@@ -193,7 +193,13 @@ def test_damaged_object_is_found_and_named(story: Repository) -> None:
             "error: mlv.yaml:2: goal: invalid enum value 'up'\n",
         ),
         ("metrics: [1\n", "error: mlv.yaml:2:1: did not find expected ',' or ']'\n"),
-        ("- 1\n", "error: mlv.yaml:1: expected object, got array\n"),
+        ("- 1\n", "error: mlv.yaml:1: expected a mapping, got a list\n"),
+        (
+            "stages: {t: python x}\n",
+            "error: mlv.yaml:1: t: a stage is a mapping with `cmd`, not a text\n",
+        ),
+        ("stages: !x {}\n", "error: mlv.yaml:1:9: a tag that mlv does not read: '!x'\n"),
+        (f"stages: {'1' * 5000}\n", "error: mlv.yaml: an integer with too many digits\n"),
     ],
 )
 def test_malformed_project_file(repo: Repository, content: str, message: str) -> None:
@@ -204,3 +210,15 @@ def test_malformed_project_file(repo: Repository, content: str, message: str) ->
 def test_empty_project_file_is_fine(repo: Repository) -> None:
     repo.write("mlv.yaml", "# nothing yet\n")
     assert repo.mlv("log").code == 0
+
+
+def test_option_with_a_wrong_choice_names_the_right_ones(repo: Repository) -> None:
+    code, message = repo.mlv("log", "--format", "xml").error
+    assert (code, message.splitlines()[0]) == (
+        2,
+        "error: invalid value for '--format': 'xml' is not one of 'table', 'md', 'csv'",
+    )
+
+
+def test_tag_cannot_be_empty(repo: Repository) -> None:
+    assert repo.mlv("run", "-t", "", "true").error[1].startswith("error: a tag is empty\n")

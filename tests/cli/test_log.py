@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import csv
 
+import pytest
+
+from mlv.capture.journal import JournalWriter
+from tests.integration.app.live_runs import begin, lose
 from tests.support.repository import Repository, normalize
 from tests.support.stored_objects import damage_object
 
@@ -111,3 +115,67 @@ def test_log_refuses_to_sort_by_what_no_run_has(story: Repository) -> None:
         2,
         f"error: {message}\nhint: did you mean 'accuracy'?\n",
     )
+
+
+@pytest.mark.parametrize("status", ["running", "lost"])
+def test_log_shows_what_a_run_without_a_record_logged_so_far(repo: Repository, status: str) -> None:
+    repo.shell("true", name="sealed")
+    live = begin(repo, "given")
+    writer = JournalWriter(str(live.directory))
+    writer.log_params({"depth": 3})
+    writer.set_name("own")
+    writer.add_tags(["hot"])
+    writer.log({"loss": 0.5, "system/cpu": 3}, 1)
+    writer.log({"loss": 0.25}, 2)
+    if status == "lost":
+        lose(live)
+
+    where = "metrics.loss < 0.3 and params.depth == 3 and 'hot' in tags"
+    (shown,) = repo.mlv("log", "--where", where, "--json").json["runs"]
+    assert (shown["name"], shown["status"], shown["duration_s"]) == ("own", status, None)
+    assert (shown["tags"], shown["metrics"]) == (["hot"], {"loss": 0.25})
+    names = [run["name"] for run in repo.mlv("log", "--sort", "-loss", "--json").json["runs"]]
+    assert names == ["own", "sealed"]
+
+
+def test_log_shows_runs_inside_one_that_goes_on(repo: Repository) -> None:
+    live = begin(repo, "outer")
+    for end, event in (("yyyy", None), ("zzzz", {"failed": True, "time_ns": 10**18 + 1})):
+        child = live.directory / "nested" / live.start.id.replace(live.start.id[-4:], end)
+        child.mkdir(parents=True)
+        writer = JournalWriter(str(child))
+        writer._add_event("begin", {"name": end, "time_ns": 10**18})  # noqa: SLF001
+        writer.log({"loss": 0.5}, 1)
+        if event:
+            writer._add_event("end", event)  # noqa: SLF001
+
+    rows = [line.split() for line in repo.mlv("log").stdout.splitlines()]
+    assert [(row[1], row[2]) for row in rows[1:]] == [
+        ("outer", "running"),
+        (">", "zzzz"),
+        (">", "yyyy"),
+    ]
+    statuses = {run["name"]: run["status"] for run in repo.mlv("log", "--json").json["runs"]}
+    assert statuses == {"outer": "running", "yyyy": "running", "zzzz": "failed"}
+
+
+def test_log_shows_so_many_columns_and_says_how_many_more_there_are(repo: Repository) -> None:
+    for seed in (1, 2):
+        repo.write("params.yaml", "".join(f"p{n:03}: {seed + n}\n" for n in range(300)))
+        repo.shell("true")
+    done = repo.mlv("log")
+    assert done.stdout.splitlines()[0].split()[6:] == [f"p{n:03}" for n in range(12)]
+    assert done.stderr == "288 more columns: --columns NAME,... or --format csv\n"
+    whole = repo.mlv("log", "--format", "csv")
+    assert (len(whole.stdout.splitlines()[0].split(",")), whole.stderr) == (306, "")
+
+
+def test_odd_names_stay_on_one_line(repo: Repository) -> None:
+    repo.write("params.yaml", f'"a\\nb": "x\\ty"\nlong: {"v" * 300}\n')
+    done = repo.mlv("run", "-n", "one\ntwo" + "n" * 60, "true")
+    name = "one\\ntwo" + "n" * 51 + "…"
+    assert done.stderr.startswith(f"note: recorded run {name}: finished in ")
+    assert repo.mlv("log").stdout.splitlines()[1].split()[1] == name
+    shown = repo.mlv("show", "last").stdout
+    assert "  a\\nb  x\\ty  (params.yaml)\n" in shown
+    assert f"  long  {'v' * 199}…  (params.yaml)\n" in shown

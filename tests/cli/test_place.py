@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlv.cli.render.place import quote_path, show_path
 from tests.support.repository import Repository
 
 
@@ -18,3 +19,8 @@ def test_paths_are_relative_to_the_current_directory(repo: Repository) -> None:
     assert planned.split("\n")[0].startswith("replace a.txt")
     assert "../b.txt" in repo.mlv("show", "last", directory="src").stdout
     assert "src/a.txt" in repo.mlv("show", "last").stdout
+
+
+def test_url_stays_as_it_is() -> None:
+    url = "http://127.0.0.1:8000/a//b.csv"
+    assert (show_path(url), quote_path(url)) == (url, url)

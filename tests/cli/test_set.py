@@ -51,6 +51,17 @@ def test_set_to_the_same_value_changes_nothing(tuned: Repository) -> None:
     ("options", "message"),
     [
         (
+            ("--set", "train.new=1"),
+            (
+                "there is no param 'train.new' in params.yaml\n"
+                "hint: there are train.lr, train.layers, seed"
+            ),
+        ),
+        (
+            ("--set", "layers=1"),
+            "there is no param 'layers' in params.yaml\nhint: did you mean 'train.layers'?",
+        ),
+        (
             ("--set", "train.rl=1"),
             "there is no param 'train.rl' in params.yaml\nhint: did you mean 'train.lr'?",
         ),

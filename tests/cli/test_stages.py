@@ -173,12 +173,42 @@ def test_mistakes_in_stages_are_told_all_at_once(repo: Repository) -> None:
         125,
         (
             "error: mlv.yaml:4: unknown key 'inpts'\n"
-            "mlv.yaml:5: outputs: expected array, got str\n"
-            "mlv.yaml:6: abs: expected float >= 0.0\n"
+            "mlv.yaml:5: outputs: expected a list, got a text\n"
+            "mlv.yaml:6: abs: expected a number >= 0.0\n"
             "mlv.yaml:7: eval has no 'cmd'\n"
-            "mlv.yaml:9: cmd: expected str of length >= 1\n"
+            "mlv.yaml:9: cmd: expected a text that is not empty\n"
             "mlv.yaml:10: unknown key 'gaol'\n"
             "mlv.yaml:11: unknown key 'tsages'\n"
             "hint: did you mean 'inputs'?\n"
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ("inputs: [data]", "input 'data' of stage 'train' is not there"),
+        ("params: ['conf.yaml:seed']", "params file 'conf.yaml' of stage 'train' is not there"),
+    ],
+)
+def test_file_of_a_stage_that_is_missing_is_one_of_mlv_yaml(
+    repo: Repository, declared: str, message: str
+) -> None:
+    repo.write("mlv.yaml", f"stages: {{train: {{cmd: ls, {declared}}}}}\n")
+    hint = "see the stage 'train' in mlv.yaml"
+    assert repo.mlv("run", "train").error == (125, f"error: {message}\nhint: {hint}\n")
+
+
+def test_key_without_a_value_means_none(repo: Repository) -> None:
+    repo.write("mlv.yaml", "stages:\n  ls:\n    cmd: ls\n    inputs:\nmetrics:\n")
+    assert repo.mlv("run").stdout.split() == ["stage", "command", "ls", "ls"]
+
+
+def test_option_without_a_command_names_the_stages(staged: Repository) -> None:
+    assert staged.mlv("run", "--set", "seed=1").error == (
+        125,
+        (
+            "error: missing argument 'COMMAND'\n"
+            "hint: name a command or a stage: train, steps, words\n"
         ),
     )

@@ -60,4 +60,26 @@ def test_log_fits_the_terminal(story: Repository, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("COLUMNS", "60")
     shown = _on_terminal(story, "log")[1].splitlines()
     assert max(map(len, shown)) <= 60
-    assert shown[0].split()[-1] == "…"
+    assert shown[0].split() == ["id", "name", "status", "started", "time", "code"]
+    assert shown[-1] == "4 more columns: --columns NAME,... or --format csv"
+
+
+def test_log_on_a_terminal_shows_the_columns_that_were_asked_for(
+    story: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = _on_terminal(story, "log", "--columns", "accuracy,lr,loss")[1].splitlines()
+    assert shown[0].split()[-3:] == ["accuracy", "lr", "loss"]
+    assert max(map(len, shown[:-1])) <= 60
+
+
+def test_diff_on_a_terminal_cuts_long_values_instead_of_columns(
+    repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    repo.shell(f"true {'x' * 100}", name="first")
+    repo.shell(f"true {'y' * 100}", name="second")
+    shown = _on_terminal(repo, "diff", "first", "second")[1].splitlines()
+    assert shown[-2].split() == ["old", "new"]
+    assert [text[-1] for text in shown[-1].split("  ") if text] == ["…", "…"]
+    assert len(shown[-1]) <= 60

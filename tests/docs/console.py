@@ -31,7 +31,7 @@ _VARYING = (
     ("TIME", re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b|\b\d+ (?:s|min|h|d) ago\b")),
     ("DURATION", re.compile(r"\b\d+\.\ds\b")),
     ("SIZE", re.compile(r"\b\d+(?:\.\d)? (?:B|KiB|MiB)(?!\w)")),
-    ("RUN", re.compile(r"\b01[0-9a-hjkmnp-tv-z]{5,24}\b")),
+    ("RUN", re.compile(r"\b01[g-hjkmnp-tv-z][0-9a-hjkmnp-tv-z]{4,23}\b")),
     ("DIGEST", re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b")),
     ("FIGURE", re.compile(r"\b\d+\.\d{4,}\b|(?<!\S)[-+]\d+\.\d+\b")),
 )

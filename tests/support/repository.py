@@ -25,7 +25,7 @@ from mlv.core.run import Run
 from mlv.core.settings import Settings
 
 _RUN_ID = re.compile(r"\b01[0-9a-hjkmnp-tv-z]{24}\b")
-_SHORT_ID = re.compile(r"\b01[0-9a-hjkmnp-tv-z]{4,23}\b")
+_SHORT_ID = re.compile(r"\b01[g-hjkmnp-tv-z][0-9a-hjkmnp-tv-z]{3,22}\b")  # no digest
 _DIGEST = re.compile(r"\b[0-9a-f]{12,64}\b")
 _TIME = re.compile(r"\b\d+\.\ds\b")
 _AGE = re.compile(r"\b\d+ s ago\b")

@@ -111,6 +111,9 @@ def _problems(found: FoundSubmodule) -> Iterator[str]:
         yield f"submodule {found.path} cannot be read, and is not recorded: {found.problem}"
         return
     if found.is_dirty:
-        yield f"submodule {found.path} holds changes that are not committed: they are not recorded"
+        yield (
+            f"submodule {found.path} holds changes that are not committed: those that the"
+            " command read are recorded as inputs"
+        )
     if not found.is_pushed:
         yield f"commit {found.commit[:12]} of submodule {found.path} is on no remote: push it"

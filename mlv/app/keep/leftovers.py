@@ -12,7 +12,7 @@ import msgspec
 
 from mlv.app.live_run import find_start, list_live
 from mlv.app.reproduce.sandbox import remove_sandbox
-from mlv.app.runs import is_going_on
+from mlv.app.runs import find_alive
 from mlv.app.workspace import Workspace
 from mlv.core.operation import ChangeWorktree, effective_change
 from mlv.git.history import read_commit_times
@@ -104,7 +104,7 @@ def _find_sandboxes(workspace: Workspace, *, oldest_s: float) -> Sequence[Path]:
         start = find_start(live)
         if start is not None:
             # What an isolated run wrote lies there until the run is sealed.
-            needed = start.kind == "run" or is_going_on(live, start) is not False
+            needed = start.kind == "run" or find_alive(live, start) is not False
             owned[Path(start.root)] = needed
     return [
         sandbox

@@ -27,12 +27,14 @@ class Launched(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         run: The new run, or the earlier one that made it needless.
         reused: Whether it is an earlier one.
+        all_code: Whether all code was the same, and not only what the earlier one executed.
         n_restored: How many of its files had to be put back.
         elsewhere: Outputs that are in the store, and not in the user's worktree.
     """
 
     run: Run
     reused: bool = False
+    all_code: bool = False
     n_restored: int = 0
     elsewhere: tuple[RepoPath, ...] = ()
 
@@ -122,7 +124,9 @@ class _Launcher:
         except (WorktreeError, MissingObjectError) as error:
             self._reporter.note(f"nothing to reuse: outputs of {answer.run.name}: {error.message}")
             return None
-        return Launched(run=answer.run, reused=True, n_restored=n_restored)
+        return Launched(
+            run=answer.run, reused=True, all_code=answer.all_code, n_restored=n_restored
+        )
 
     def _restore(self, run: Run) -> int:
         from mlv.app.restore.rollback import RollbackRequest, roll_back

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from itertools import dropwhile
 from pathlib import Path, PurePath
 
 from mlv.app.record.begin import RunRequest
@@ -14,6 +15,12 @@ from mlv.errors import MlvError
 
 _PYTHON = re.compile(r"(python|pypy)[0-9.]*")
 _OPERATORS = frozenset(";&|<>()`$\n")
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
+_LAUNCHERS = frozenset(
+    "accelerate conda env hatch mpiexec mpirun nice nohup numactl pdm pixi poetry srun stdbuf"
+    " taskset time torchrun uv".split()
+)
+"""Programs that do nothing but start another one."""
 _SHELLS = frozenset(("sh", "bash", "dash", "zsh"))
 
 
@@ -52,15 +59,31 @@ def runs_python_alone(request: RunRequest, executable: Path) -> bool:
     return simple and _PYTHON.fullmatch(PurePath(words[0]).name) is not None
 
 
+def find_unseen_program(request: RunRequest, executable: Path) -> str | None:
+    """Return the name of a program that reads files out of sight, if the command is one.
+
+    Python is watched, and a launcher such as `uv run` reads no data.
+    """
+    if runs_python_alone(request, executable):
+        return None
+    words = _words(request)
+    if words and _OPERATORS.isdisjoint(_line(request)) and PurePath(words[0]).name in _LAUNCHERS:
+        rest = [PurePath(word).name for word in words[1:]]
+        if any(_PYTHON.fullmatch(word) or word.endswith(".py") for word in rest):
+            return None
+    return executable.name
+
+
 def _words(request: RunRequest) -> list[str]:
     """Return the words of a command; those of the line that it gives to a shell, if it does."""
     line = _line(request)
     if not line:
         return list(request.argv)
     try:
-        return shlex.split(line, comments=True)
+        words = shlex.split(line, comments=True)
     except ValueError:
         return []
+    return list(dropwhile(_ASSIGNMENT.fullmatch, words))
 
 
 def _line(request: RunRequest) -> str:

@@ -1,7 +1,9 @@
 """Find an earlier run that is what a new one would be: what `mlv run --reuse` does.
 
 It is so when command, params, environment, inputs, and the code that was executed are the
-same, and its outputs can be had. Where one of these cannot be known, the answer is no.
+same, and its outputs can be had. Where one of these cannot be known, the answer is no; but
+what declared inputs leave out is believed to be nothing. What a program asks of the machine
+besides, such as other variables, the time or the network, is never compared.
 """
 
 from __future__ import annotations
@@ -13,12 +15,13 @@ from pathlib import Path
 
 import msgspec
 
-from mlv.app.launch.likely_python import find_pythons, runs_python_alone
+from mlv.app.launch.likely_python import find_pythons, find_unseen_program, runs_python_alone
 from mlv.app.look.present import describe_worktree
 from mlv.app.look.showing import read_environment
 from mlv.app.record.begin import RunRequest, allowed_secrets, find_command
 from mlv.app.record.editable import find_source
 from mlv.app.record.environment import describe_environment
+from mlv.app.record.listed import find_other_listing
 from mlv.app.record.params import read_params
 from mlv.app.record.touched import find_changed_since
 from mlv.app.record.url_inputs import find_whole_url, fingerprint_url
@@ -36,6 +39,8 @@ from mlv.worktree.paths import is_inside, is_url, os_path, repo_path
 _MAX_TRIED = 10
 """How many earlier runs are looked at closely, the newest first."""
 
+_HOW_TO_DECLARE = "declare inputs with --input"
+
 _PARTS_THAT_MATTER = frozenset(("python", "package", "container", "variable"))
 _MACHINE_THAT_MATTERS = frozenset(("architecture", "cpu", "gpus", "libc"))
 
@@ -46,10 +51,12 @@ class Reuse(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         run: The earlier run; None when there is none.
         reason: Why not, in words.
+        all_code: Whether all code was compared, and not only that which was executed.
     """
 
     run: Run | None = None
     reason: str = ""
+    all_code: bool = False
 
 
 def find_reusable(workspace: Workspace, request: RunRequest) -> Reuse:
@@ -80,7 +87,7 @@ def find_reusable(workspace: Workspace, request: RunRequest) -> Reuse:
     for run in finished[: -_MAX_TRIED - 1 : -1]:
         reason = new.find_difference(run, earlier)
         if reason is None:
-            return Reuse(run=run)
+            return Reuse(run=run, all_code=not new.has_known_code(run))
         first = first or f"run {run.name} differs: {reason}"
     return Reuse(reason=first)
 
@@ -97,10 +104,17 @@ class _NewRun:
         )
         self._environments: list[Environment] | None = None
 
+    def has_known_code(self, run: Run) -> bool:
+        """Tell whether it is known which code a run executed."""
+        return bool(run.code.used) and runs_python_alone(self._request, self._executable)
+
     def find_difference(self, run: Run, earlier: Sequence[Run]) -> str | None:
         """Return why an earlier run will not do, the cheapest reasons first; None if it will."""
         reason = (
-            self._compare_params(run) or self._check_inputs(run) or self._compare_environment(run)
+            self._compare_params(run)
+            or self._check_inputs(run)
+            or self._check_sight(run)
+            or self._compare_environment(run)
         )
         if reason is not None:
             return reason
@@ -131,6 +145,21 @@ class _NewRun:
                 return f"it read a part of {each.path}, and new files there would go unnoticed"
         return None
 
+    def _check_sight(self, run: Run) -> str | None:
+        """Tell what read files that nobody saw, unless somebody said which."""
+        if any(each.source != "observed" for each in run.inputs):
+            return None
+        program = find_unseen_program(self._request, self._executable)
+        helpers = [f"`{name}`" for name in (run.helpers if program is None else (program,))]
+        if helpers:
+            what = f"it started {enumerate_some(helpers)}, and what that read is not known"
+            return f"{what}: {_HOW_TO_DECLARE}"
+        if run.native_readers:
+            one = len(run.native_readers) == 1
+            how = "which opens files on its own" if one else "which open files on their own"
+            return f"it uses {enumerate_some(run.native_readers)}, {how}: {_HOW_TO_DECLARE}"
+        return None
+
     def _compare_environment(self, run: Run) -> str | None:
         old = read_environment(self._workspace, run.environment)
         if old is None:
@@ -149,7 +178,8 @@ class _NewRun:
             if not changes:
                 return None
             first = changes[0]
-            words = f"{first.part} {first.name}: {first.old or 'none'} -> {first.new or 'none'}"
+            was, is_now = (side or "none" for side in first.sides)
+            words = f"{first.part} {first.name}: {was} -> {is_now}"
             reason = reason or words
         return reason
 
@@ -171,8 +201,10 @@ class _NewRun:
             return f"the program {program} is no part of the code"
         if any(each.dirty for each in (*run.code.submodules, *now.code.submodules)):
             return "a submodule held changes"
+        if run.code.submodules != now.code.submodules:
+            return "a submodule is at another commit"
         params = {source.name for source in run.params}  # they were compared as params
-        if run.code.used and alone:
+        if self.has_known_code(run):
             found = git.blob_at([snapshot], list(run.code.used))
             used = run.code.used.items()
             changed = [path for path, blob in used if found.get((snapshot, path)) != blob]
@@ -196,6 +228,9 @@ class _NewRun:
                     found = fingerprint_url(url) if url else None
             if found != each.fingerprint:
                 return f"input {each.path}"
+        other = find_other_listing(self._workspace, run)
+        if other is not None:
+            return f"directory {other} has other files"
         newer = find_newer_beside(self._workspace.root, run)
         return f"new file {newer} beside its inputs" if newer else None
 

@@ -180,13 +180,27 @@ def _choose(files: Sequence[_ParamsFile], setting: _Setting) -> _ParamsFile:
         return found[0]
     known = [key for file in named for key in _settable(file)]
     names = enumerate_some([file.name for file in named])
-    nearest = difflib.get_close_matches(setting.key, known, n=1)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are {enumerate_some(known)}"
+    nearest = _find_nearest(setting.key, known)
+    hint = f"did you mean {nearest!r}?" if nearest else f"there are {enumerate_some(known)}"
     inner = [key for key in known if key.startswith(f"{setting.key}.")]
     if inner:
         message = f"{setting.key!r} in {names} is a group of params"
         raise UsageError(message, hint=f"set one of {enumerate_some(inner)}")
     raise UsageError(f"there is no param {setting.key!r} in {names}", hint=hint)
+
+
+def _find_nearest(key: str, known: Sequence[str]) -> str | None:
+    """Return the key that was meant, if one is near: its last part has to be near as well."""
+    last = _last_part(key)
+    near_ends = difflib.get_close_matches(last, {_last_part(each) for each in known}, cutoff=0.5)
+    ends = [each for each in known if _last_part(each) in near_ends]
+    if last == key and len(ends) == 1:
+        return ends[0]
+    return next(iter(difflib.get_close_matches(key, ends, n=1)), None)
+
+
+def _last_part(key: str) -> str:
+    return key.rpartition(".")[2]
 
 
 def _settable(file: _ParamsFile) -> list[str]:

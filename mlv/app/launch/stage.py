@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +12,7 @@ from mlv.app.launch.order import RunOrder
 from mlv.app.record.begin import RunRequest
 from mlv.app.workspace import Workspace
 from mlv.core.settings import StageSetting
-from mlv.errors import UsageError
+from mlv.errors import MissingFileError, UsageError
 from mlv.worktree.paths import is_url
 
 _ARGUMENTS = re.compile(r"\$[@*1-9]|\$\{[@*1-9]")
@@ -29,11 +30,17 @@ def request_of(workspace: Workspace, order: RunOrder) -> RunRequest:
     what `mlv.yaml` declares.
 
     Raises:
-        UsageError: Words follow the name of a stage that has no place for them.
+        UsageError: Words follow the name of a stage that has no place for them, or a tag
+            is empty.
+        MissingFileError: A file that `mlv.yaml` declares is not there.
     """
+    if not all(tag.strip() for tag in order.tags):
+        raise UsageError("a tag is empty", hint="write for example `-t baseline`")
     name = find_stage(workspace.settings.project.stages, order)
     stage = _NO_STAGE if name is None else workspace.settings.project.stages[name]
     root, here = workspace.root, order.directory
+    if name is not None and not order.isolated:
+        _check_files(name, stage, root)
     inputs = [*_split(stage.inputs, root), *_split(order.inputs, here)]
     boards = () if stage.tensorboard is None else (stage.tensorboard,)
     return RunRequest(
@@ -61,6 +68,19 @@ def request_of(workspace: Workspace, order: RunOrder) -> RunRequest:
 def find_stage(stages: Mapping[str, StageSetting], order: RunOrder) -> str | None:
     """Return the name of the stage that is asked for, None for a command."""
     return order.words[0] if order.words[0] in stages and not order.is_command else None
+
+
+def _check_files(name: str, stage: StageSetting, root: Path) -> None:
+    """Refuse files that `mlv.yaml` declares and that are not there."""
+    inputs = [path for path in _split(stage.inputs, root) if isinstance(path, Path)]
+    missing = [("input", os.path.relpath(path, root)) for path in inputs if not path.exists()]
+    for text in stage.params:
+        file = text if ":" not in text or (root / text).exists() else text.rpartition(":")[0]
+        missing += [] if (root / file).exists() else [("params file", file)]
+    if missing:
+        what, path = missing[0]
+        message = f"{what} {path!r} of stage {name!r} is not there"
+        raise MissingFileError(message, hint=f"see the stage {name!r} in mlv.yaml")
 
 
 def _stage_command(name: str, stage: StageSetting, words: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from mlv.app.look.present import describe_worktree
 from mlv.app.look.showing import read_environment
 from mlv.app.runs import find_run, read_runs
 from mlv.app.workspace import Workspace
-from mlv.core.environment_diff import EnvironmentDiff, diff_determinism
+from mlv.core.environment import Environment
+from mlv.core.environment_diff import EnvironmentDiff, diff_determinism, find_edited_packages
 from mlv.core.paths import RepoPath
 from mlv.core.run import Run
 from mlv.core.run_diff import (
@@ -65,9 +66,10 @@ def _complete(workspace: Workspace, old: Run, new: Run, *, patch: bool) -> RunDi
             text = workspace.git.patch(old.code.snapshot, new.code.snapshot) if patch else None
         except (GitError, MissingObjectError, CorruptDataError) as error:
             unknown.append(f"code: {error.message}")
-    environment = diff_environment_records(
-        read_environment(workspace, old.environment), read_environment(workspace, new.environment)
-    )
+    environments = [read_environment(workspace, run.environment) for run in (old, new)]
+    environment = diff_environment_records(*environments)
+    if old.id != new.id:
+        unknown += _find_edited(*environments)
     return msgspec.structs.replace(
         diff,
         code=code,
@@ -78,6 +80,11 @@ def _complete(workspace: Workspace, old: Run, new: Run, *, patch: bool) -> RunDi
         patch=text,
         unknown=tuple(unknown),
     )
+
+
+def _find_edited(old: Environment | None, new: Environment | None) -> list[str]:
+    names = () if old is None or new is None else find_edited_packages(old, new)
+    return [f"package {name}: held changes that no commit has, in one or both" for name in names]
 
 
 def _diff_code(workspace: Workspace, old: Run, new: Run) -> tuple[CodeChange, ...]:

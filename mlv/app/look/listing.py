@@ -8,7 +8,8 @@ from datetime import datetime
 import msgspec
 
 from mlv.app.look.ordering import order_as_tree, order_by
-from mlv.app.runs import UnsealedRun, find_unreadable, load_unsealed, read_runs
+from mlv.app.look.unsealed import FoundRun, list_live_runs, look_into_all
+from mlv.app.runs import find_unreadable, read_runs
 from mlv.app.workspace import Workspace
 from mlv.core.ids import RunId, shorten_ids
 from mlv.core.params import ParamValue, flatten_params
@@ -27,6 +28,7 @@ class ListedRun(msgspec.Struct, frozen=True, kw_only=True):
         parent: The run inside which it was started.
         user: Who ran it.
         code: HEAD when the run began; None when unknown.
+        duration_s: None while it goes on, and when nobody knows when it ended.
         dirty: Whether the code differed from HEAD.
     """
 
@@ -90,14 +92,17 @@ def list_runs(
         UsageError: There is nothing of the name `sort` to sort by.
         CorruptDataError: The operation log is damaged.
     """
-    unsealed = load_unsealed(workspace)  # first: one that ends now must not be missed
+    # First: one that ends now must not be missed.
+    lives = {live.id: live for live in list_live_runs(workspace)}
     known_runs = read_runs(workspace)
     damaged = {**known_runs.damaged, **find_unreadable(workspace)}
     sealed = known_runs.runs
-    short = shorten_ids([run.id for run in sealed] + [each.start.id for each in unsealed])
-    known = {run.id for run in sealed}
+    for run in sealed:
+        lives.pop(run.id, None)
+    ids = [run.id for run in sealed]
+    short = shorten_ids([*ids, *lives])
     lines = [_line(run, short) for run in sealed]
-    lines += [_unsealed_line(each, short) for each in unsealed if each.start.id not in known]
+    lines += [_live_line(each, short) for each in look_into_all(workspace, lives.values(), ids)]
     chosen = [line for line in lines if where is None or where(line)]
     ordered = order_as_tree(chosen) if sort is None else order_by(chosen, sort)
     wanted = [line for line in ordered if reproductions or line.kind == "run"]
@@ -132,24 +137,10 @@ def _line(run: Run, short: Mapping[RunId, str]) -> ListedRun:
     )
 
 
-def _unsealed_line(unsealed: UnsealedRun, short: Mapping[RunId, str]) -> ListedRun:
-    start = unsealed.start
-    return ListedRun(
-        id=start.id,
-        short_id=short[start.id],
-        name=start.name,
-        kind=start.kind,
-        parent=None,
-        status="running" if unsealed.alive else "lost",
-        user=start.user,
-        started_at=start.started_at,
-        duration_s=None,
-        code=start.code.commit or None,
-        dirty=start.code.dirty,
-        tags=start.tags,
-        params=_params(start.params),
-        metrics={},
-    )
+def _live_line(found: FoundRun, short: Mapping[RunId, str]) -> ListedRun:
+    line = msgspec.structs.replace(_line(found.run, short), status=found.status)
+    ended = found.status not in ("running", "lost")
+    return line if ended else msgspec.structs.replace(line, duration_s=None)
 
 
 def _params(sources: Iterable[ParamSource]) -> dict[str, ParamValue]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -95,6 +95,28 @@ def list_live_runs(workspace: Workspace) -> Iterator[LiveDirectory]:
             yield LiveDirectory(
                 id=RunId(child.name), path=child, start=start, alive=unsealed.alive, nested=True
             )
+
+
+def look_into_all(
+    workspace: Workspace, lives: Collection[LiveDirectory], sealed: Iterable[RunId]
+) -> Iterator[FoundRun]:
+    """Yield what the records of runs would say now; one that is being sealed logged nothing.
+
+    Args:
+        workspace: Where.
+        lives: Directories of the runs.
+        sealed: Ids of all other runs.
+
+    Raises:
+        StorageError: What a run logged so far cannot be read.
+    """
+    known = (*sealed, *(live.id for live in lives))
+    for live in lives:
+        try:
+            yield _look_into(workspace, live, known)
+        except FileNotFoundError:  # its record comes to be right now
+            status = "running" if live.alive else "lost"
+            yield FoundRun(run=_describe(live, Journal()), status=status, known=known, live=live)
 
 
 def _redacted(live: LiveDirectory, journal: Journal) -> Journal:

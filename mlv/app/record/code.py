@@ -31,6 +31,7 @@ EARLIER_OUTPUT = "output"
 
 _MESSAGE = "mlv: the worktree as it was"
 _KEPT_REASONS = frozenset({"large", "filter"})
+_WITHHELD = "the edit is not recorded"
 _MIB = 1 << 20
 
 
@@ -132,7 +133,7 @@ def describe_code(
         ),
         submodules=submodules.submodules,
     )
-    notes = (*_notes(snapshot.left_out, kept), *submodules.problems)
+    notes = (*_notes(snapshot, kept), *submodules.problems)
     return DescribedCode(code=code, head=snapshot.head, notes=notes)
 
 
@@ -174,20 +175,28 @@ def _is_kept(left_out: NotTaken) -> bool:
     return left_out.reason in _KEPT_REASONS and not is_encrypted
 
 
-def _notes(left_out: Iterable[NotTaken], kept: Collection[RepoPath]) -> Iterator[str]:
+def _notes(snapshot: Snapshot, kept: Collection[RepoPath]) -> Iterator[str]:
     """Yield what to say of files that are not in the snapshot, many of a kind at once."""
-    groups: dict[tuple[str, str, bool], list[NotTaken]] = {}
-    for each in left_out:
+    groups: dict[tuple[str, str, str], list[NotTaken]] = {}
+    for each in snapshot.left_out:
         if each.reason != "excluded":
-            kind = (each.reason, each.detail, each.path in kept)
-            groups.setdefault(kind, []).append(each)
-    for (reason, detail, is_kept), group in groups.items():
+            fate = _fate(each, snapshot, kept)
+            groups.setdefault((each.reason, each.detail, fate), []).append(each)
+    for (reason, detail, fate), group in groups.items():
         verb = "is" if len(group) == 1 else "are"
         names = enumerate_some([each.path for each in group], n_shown=3)
         why = f"{reason}: {detail}" if detail else reason
-        where = "kept in the store instead" if is_kept else "not recorded"
-        note = f"{names} {verb} not in the code snapshot ({why}): {where}"
+        if fate == _WITHHELD:
+            note = f"{names} {verb} in the code snapshot as committed ({why}): {fate}"
+        else:
+            note = f"{names} {verb} not in the code snapshot ({why}): {fate}"
         yield f"{note}{_how_to_allow(group)}" if reason == "secret" else note
+
+
+def _fate(left_out: NotTaken, snapshot: Snapshot, kept: Collection[RepoPath]) -> str:
+    if left_out.path in snapshot.withheld:
+        return _WITHHELD
+    return "kept in the store instead" if left_out.path in kept else "not recorded"
 
 
 def _how_to_allow(group: Sequence[NotTaken]) -> str:

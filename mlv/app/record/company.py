@@ -6,13 +6,13 @@ is left, which does not say in which worktree it was made; so that is noted in t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
-from mlv.app.live_run import RunStart, find_start, list_live
+from mlv.app.live_run import END_FILE, RunStart, find_start, list_live
 from mlv.app.record.touched import began_ns
 from mlv.app.runs import is_going_on
 from mlv.app.workspace import Workspace
@@ -26,6 +26,8 @@ from mlv.store.trees import list_files
 
 _ENDED = "ended.jsonl"
 _MOST_BYTES = 64 << 10
+_BEGINNING_NS = 60 * 10**9
+"""A run takes no longer to begin; one that was sealed much later was lost."""
 
 
 class OtherRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,11 +37,13 @@ class OtherRun(msgspec.Struct, frozen=True, kw_only=True):
         name: What it is called.
         writes: Files that it is known to have written.
         claims: Outputs that it declared, which it may write.
+        digests: What its record says of files that it wrote, if it has one.
     """
 
     name: str
     writes: frozenset[RepoPath]
     claims: tuple[RepoPath, ...] = ()
+    digests: Mapping[RepoPath, str] = {}
 
 
 class Company(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +79,11 @@ def find_company(workspace: Workspace, start: RunStart) -> Company:
 
 def note_end(workspace: Workspace, start: RunStart, duration_s: float) -> None:
     """Note in which worktree a run was made, for those that went on beside it."""
+    # The duration is that of the command, which starts later than its run.
     ended_ns = began_ns(start) + int(duration_s * 1e9)
+    with suppress(OSError):
+        end = workspace.layout.live / start.id / END_FILE
+        ended_ns = min(max(ended_ns, end.stat().st_mtime_ns), ended_ns + _BEGINNING_NS)
     line = msgspec.json.encode(_Ended(run=start.id, root=start.root, ended_ns=ended_ns)) + b"\n"
     path = _path(workspace)
     with suppress(OSError):  # it only serves a warning
@@ -109,13 +117,14 @@ def _find_ended(workspace: Workspace, start: RunStart) -> Iterator[OtherRun]:
     for each in beside:
         with suppress(CorruptDataError, MissingObjectError, KeyError):
             run = workspace.objects.read_record(records[each.run], Run)
-            writes = {path for output in run.outputs for path in _list(workspace, output)}
-            yield OtherRun(name=run.name, writes=frozenset(writes))
+            digests = dict(each for output in run.outputs for each in _list(workspace, output))
+            yield OtherRun(name=run.name, writes=frozenset(digests), digests=digests)
 
 
-def _list(workspace: Workspace, output: Output) -> Iterator[RepoPath]:
+def _list(workspace: Workspace, output: Output) -> Iterator[tuple[RepoPath, str]]:
     with suppress(CorruptDataError, MissingObjectError):
-        yield from list_files(workspace.objects, output.fingerprint, output.path)
+        listed = list_files(workspace.objects, output.fingerprint, output.path)
+        yield from ((path, entry.digest) for path, entry in listed.items())
 
 
 def _read_ended(path: Path) -> Iterator[_Ended]:

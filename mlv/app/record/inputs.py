@@ -90,7 +90,12 @@ def _look_at_declared(
     known: KnownInput,
     seen: Seen,
 ) -> _Sealed:
-    secrets = Declared(path=known.path, place=workspace.root, secrets=known.secrets)
+    secrets = Declared(
+        path=known.path,
+        place=workspace.root,
+        secrets=known.secrets,
+        kinds=rules.find_held(set(known.secrets).difference(rules.find_secrets(known.secrets))),
+    )
     recorded = Input(
         path=known.path,
         source="both" if known.path in seen.declared_reads else "declared",

@@ -17,6 +17,7 @@ from mlv.app.record.attachments import seal_attachments
 from mlv.app.record.left_out import LeavingOut
 from mlv.app.record.logged_secrets import redact_journal
 from mlv.app.record.metrics import seal_found
+from mlv.app.record.series import microseconds_of
 from mlv.app.workspace import Workspace
 from mlv.capture.journal_reader import Journal, Nested, read_journal
 from mlv.capture.run_directory import NESTED
@@ -69,7 +70,7 @@ def seal_nested(workspace: Workspace, live: LiveRun, outer: Run) -> tuple[Run, .
             n_inside[parent] += 1
             given = child.journal.name or child.nested.name
             names[child.id] = given or f"{names[parent]}.{n_inside[parent]}"
-            run = _seal_child(workspace, child, outer)
+            run = _seal_child(workspace, child, outer, start.allowed_secrets)
             outputs, problems = _seal_outputs(workspace, child, children, start)
             sealed.append(
                 msgspec.structs.replace(
@@ -108,11 +109,12 @@ def _find_children(workspace: Workspace, live: LiveRun, outer: Run) -> Iterator[
         )
 
 
-def _seal_child(workspace: Workspace, child: _Child, outer: Run) -> Run:
+def _seal_child(workspace: Workspace, child: _Child, outer: Run, allowed: Sequence[str]) -> Run:
     """Return the record of a nested run without its name, parent and outputs."""
     journal, nested = child.journal, child.nested
-    metrics = seal_found(workspace, (), journal, began_us=nested.begun_ns // 1_000)
-    attached = seal_attachments(workspace, child.directory)
+    started_at = datetime.fromtimestamp(nested.begun_ns / _NS, tz=timezone.utc)
+    metrics = seal_found(workspace, (), journal, began_us=microseconds_of(started_at))
+    attached = seal_attachments(workspace, child.directory, allowed)
     status = _status(nested, outer)
     return Run(
         id=child.id,
@@ -120,7 +122,7 @@ def _seal_child(workspace: Workspace, child: _Child, outer: Run) -> Run:
         resumed=metrics.resumed,
         status=status,
         signal=outer.signal if status == "killed" else None,
-        started_at=datetime.fromtimestamp(nested.begun_ns / _NS, tz=timezone.utc),
+        started_at=started_at,
         duration_s=round((child.end_ns - nested.begun_ns) / _NS, 6),
         user=outer.user,
         host=outer.host,

@@ -51,12 +51,12 @@ def seal_observed(
     reads = {**seen.reads, **seen.external}
     if not reads:
         return []
-    sealer = _Sealer(workspace, start, reads, objects)
-    folded = fold(reads, is_link=sealer.is_link)
+    sealer = _Sealer(workspace, start, seen, objects)
+    folded = fold(reads.keys() - seen.held, is_link=sealer.is_link)
     inputs: list[Input] = []
     for directory, files in folded.directories.items():
         inputs += sealer.seal_directory(directory, files)
-    inputs += sealer.seal_files(folded.files)
+    inputs += sealer.seal_files((*folded.files, *seen.held))
     return inputs
 
 
@@ -75,12 +75,13 @@ class _Sealer:
         self,
         workspace: Workspace,
         start: RunStart,
-        reads: Mapping[RepoPath, FileSignature],
+        seen: Seen,
         objects: ObjectWriter,
     ) -> None:
         self._workspace = workspace
         self._start = start
-        self._reads = reads
+        self._reads: Mapping[RepoPath, FileSignature] = {**seen.reads, **seen.external}
+        self._held = seen.held
         self._objects = objects
         self._root = os.fsencode(workspace.root)
         self._rules = LeavingOut(workspace, start.allowed_secrets)
@@ -175,7 +176,7 @@ class _Sealer:
             fingerprint=known.fingerprint,
             changed=changed,
             after=after if changed else None,
-            stored=known.stored,
+            stored=known.stored and known.path not in self._held,
         )
 
     def _look_late(self, path: RepoPath) -> Input:
@@ -254,7 +255,7 @@ class _Sealer:
         self, path: RepoPath, blobs: Mapping[RepoPath, str], like: Fingerprint
     ) -> Fingerprint | None:
         """Return what an untracked file held when the run began, if the snapshot has it."""
-        if path not in blobs or len(blobs) > _MOST_FROM_GIT:
+        if path not in blobs or len(blobs) > _MOST_FROM_GIT or path in self._held:
             return None
         data = self._workspace.git.read_worktree_file(path, blobs[path])
         content = self._objects.add_bytes(data)
@@ -264,6 +265,8 @@ class _Sealer:
         return self._objects if self._is_stored(path) else TreesOnly(self._objects)
 
     def _is_stored(self, path: RepoPath) -> bool:
+        if path in self._held:
+            return False
         return is_inside(path) or self._start.store_external
 
     def _os_path(self, path: RepoPath) -> bytes:

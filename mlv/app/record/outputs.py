@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mlv.app.live_run import RunStart
+from mlv.app.record.company import OtherRun
 from mlv.app.record.folding import fold
 from mlv.app.record.left_out import LeavingOut
 from mlv.app.record.partial import pick_below
@@ -16,8 +17,11 @@ from mlv.core.paths import RepoPath, is_below
 from mlv.core.run import Output, Source
 from mlv.errors import FileChangedError, MissingFileError, UnreadableFileError
 from mlv.store.object_writer import ObjectWriter
+from mlv.store.trees import list_files
 from mlv.worktree.fingerprint import fingerprint, fingerprint_picked
 from mlv.worktree.paths import os_path, real_path, repo_path
+
+_MOST_DIGESTS = 5
 
 
 def seal_outputs(
@@ -57,7 +61,8 @@ def seal_outputs(
         ]
     outputs.sort(key=lambda each: each.path)
     shared = _find_shared(seen, others, list(sources))
-    return tuple(outputs), (*sealer.problems, *shared)
+    told = (_describe_shared(workspace, outputs, other, both) for other, both in shared)
+    return tuple(outputs), (*sealer.problems, *told)
 
 
 class _Sealer:
@@ -120,8 +125,8 @@ class _Sealer:
 
 def _find_shared(
     seen: Seen, written: Sequence[RepoPath], declared: Sequence[RepoPath]
-) -> Iterator[str]:
-    """Yield a problem for the files that another run wrote at the same time."""
+) -> Iterator[tuple[OtherRun, list[RepoPath]]]:
+    """Yield other runs that wrote some of the files at the same time, and these files."""
     for other in seen.company.others:
         both = [path for path in written if path in other.writes]
         both += [
@@ -130,7 +135,25 @@ def _find_shared(
             if path in other.claims or any(is_below(each, path) for each in other.writes)
         ]
         if both:
-            yield (
-                f"run {other.name} wrote {enumerate_some(sorted(set(both)))} as well, while both"
-                " went on: the content may be of either"
-            )
+            yield other, sorted(set(both))
+
+
+def _describe_shared(
+    workspace: Workspace, outputs: Iterable[Output], other: OtherRun, both: Sequence[RepoPath]
+) -> str:
+    here = {each.path: each.fingerprint.digest for each in outputs}
+    for each in outputs:
+        if not here.keys() >= set(both) and each.fingerprint.kind == "dir":
+            files = list_files(workspace.objects, each.fingerprint, each.path)
+            here |= {path: entry.digest for path, entry in files.items()}
+    named = [path for path in both if path in here][:_MOST_DIGESTS]
+    digests = "; ".join(
+        (f"{path} " if len(both) > 1 else "")
+        + f"recorded here as {here[path][:12]}"
+        + (f", there as {other.digests[path][:12]}" if path in other.digests else "")
+        for path in named
+    )
+    return (
+        f"run {other.name} wrote {enumerate_some(both)} as well, while both went on: the content"
+        f" may be of either{f' ({digests})' if digests else ''}"
+    )

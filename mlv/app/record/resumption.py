@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import msgspec
 
 from mlv.app.record.series import load_series
-from mlv.app.runs import find_run
+from mlv.app.runs import find_run, read_runs
 from mlv.app.workspace import Workspace
 from mlv.capture.journal_reader import Resumption
 from mlv.capture.points import Points, join, select
 from mlv.core.ids import RunId
-from mlv.core.run import API
-from mlv.errors import MlvError
+from mlv.core.run import API, Run
+from mlv.errors import AmbiguousRunError, MlvError
 
 SYSTEM_PREFIX = "system/"
 """Series of these names tell how the machine was used, and are no results."""
@@ -48,7 +48,7 @@ def go_on(
     if resumption is None:
         return GoneOn(series=series)
     try:
-        earlier = find_run(workspace, resumption.run)
+        earlier = _find_earlier(workspace, resumption.run)
         before = load_series(workspace, earlier).series
     except MlvError as error:
         message = f"the points before those of this run are missing: {error.message}"
@@ -67,6 +67,18 @@ def go_on(
         sources={name: sources.get(name, API) for name in joined},
         run=earlier.id,
     )
+
+
+def _find_earlier(workspace: Workspace, reference: str) -> Run:
+    """Return the run that is meant; of several with that name the newest."""
+    known = read_runs(workspace)
+    try:
+        return find_run(workspace, reference, among=known)
+    except AmbiguousRunError:
+        named = [run for run in known.runs if run.name == reference]
+        if not named:
+            raise
+        return named[-1]
 
 
 def _first(own: Points, resumption: Resumption) -> int:

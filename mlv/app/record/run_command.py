@@ -88,9 +88,14 @@ def execute_live(
         NotPossibleError: It was to be run under `strace`, which cannot be used.
     """
     environment = {**os.environ, **(variables or {})}
+    surroundings = live.start.surroundings
     with storage_errors("prepare the run"):
         environment |= observer_environment(
-            live.directory, workspace.root, environment, observe=request.observe
+            live.directory,
+            workspace.root,
+            environment,
+            observe=request.observe,
+            by_shell=surroundings is None or surroundings.interpreter is None,
         )
     argv, executable = request.argv, Path(live.start.command.executable)
     if live.start.strace:

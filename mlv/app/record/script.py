@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -21,6 +22,10 @@ _LATE = "watched from the moment mlv.start_run() was called: what was opened bef
 _KERNELS = ("ipykernel_launcher", "ipykernel")
 
 
+_going_on: list[ScriptRecorder] = []
+"""Tasks may have a run each; these may end in another order than they began in."""
+
+
 class ScriptRecorder:
     """A script that is being recorded from within.
 
@@ -29,12 +34,17 @@ class ScriptRecorder:
         name: Of the run, unless the script names it.
     """
 
-    def __init__(self, workspace: Workspace, live: LiveRun, watch: OwnWatch) -> None:
+    def __init__(
+        self, workspace: Workspace, live: LiveRun, watch: OwnWatch, before: dict[str, str]
+    ) -> None:
         self.directory = str(live.directory)
         self.name = live.start.name
         self._workspace = workspace
         self._live = live
         self._watch = watch
+        self._told = {name: each for name, each in os.environ.items() if before.get(name) != each}
+        self._before = {name: before.get(name) for name in self._told}
+        _going_on.append(self)
         self._started_s = time.monotonic()
 
     def finish(self, *, exit_code: int | None, signal: int | None) -> None:
@@ -55,12 +65,27 @@ class ScriptRecorder:
             duration_s=time.monotonic() - self._started_s,
             problems=(_LATE,),
         )
-        self._watch.stop()  # what is read from now on is read by us
+        self._stop_watching()  # what is read from now on is read by us
         save_end(self._live.directory, end)
         with self._workspace.objects.hold():
             run = seal_run(self._workspace, self._live, end)
             asked = read_invocation(self._workspace, run.command.argv)
             publish_run(self._workspace, self._live, run, asked)
+
+    def _stop_watching(self) -> None:
+        """Watch no more, and leave the environment to the runs that still go on."""
+        self._watch.stop()
+        later = _going_on[_going_on.index(self) + 1 :]
+        _going_on.remove(self)
+        if later:
+            later[0]._before = self._before  # noqa: SLF001 - it is of the same class
+            os.environ.update(_going_on[-1]._told)  # noqa: SLF001
+            return
+        for name, value in self._before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def record_script(workspace: Workspace) -> ScriptRecorder:
@@ -76,6 +101,7 @@ def record_script(workspace: Workspace) -> ScriptRecorder:
         directory=Path.cwd(),
         executable=Path(sys.executable),
     )
+    before = dict(os.environ)
     live = begin_run(workspace, request, SilentReporter())
     try:
         with storage_errors("watch the script"):
@@ -83,7 +109,7 @@ def record_script(workspace: Workspace) -> ScriptRecorder:
     except BaseException:
         abandon_run(workspace, live)
         raise
-    return ScriptRecorder(workspace, live, watch)
+    return ScriptRecorder(workspace, live, watch, before)
 
 
 def _own_argv() -> tuple[str, ...]:

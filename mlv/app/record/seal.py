@@ -6,21 +6,23 @@ import shutil
 
 import msgspec
 
-from mlv.app.live_run import End, LiveRun
+from mlv.app.live_run import End, LiveRun, RunStart
 from mlv.app.publish import Invocation, publish
 from mlv.app.record.attachments import seal_attachments
 from mlv.app.record.company import note_end
 from mlv.app.record.console import store_console
 from mlv.app.record.environment import complete_environment
 from mlv.app.record.inputs import seal_inputs
+from mlv.app.record.listed import describe_listed
 from mlv.app.record.logged_secrets import redact_journal
 from mlv.app.record.metrics import seal_metrics
 from mlv.app.record.nested import logged_params, seal_nested
 from mlv.app.record.outputs import seal_outputs
 from mlv.app.record.seen import see
+from mlv.app.record.touched import began_ns
 from mlv.app.record.used_code import find_used
 from mlv.app.workspace import Workspace
-from mlv.capture.journal_reader import read_journal
+from mlv.capture.journal_reader import Journal, read_journal
 from mlv.core.operation import PublishRun
 from mlv.core.run import Content, Run
 from mlv.core.state import reduce_operations
@@ -57,7 +59,37 @@ def _seal(workspace: Workspace, live: LiveRun, end: End, problems: tuple[str, ..
     metrics = seal_metrics(workspace, start, seen, journal)
     environment = complete_environment(workspace, start, seen)
     console = store_console(workspace, live.directory, start.allowed_secrets)
-    attached = seal_attachments(workspace, live.directory)
+    attached = seal_attachments(workspace, live.directory, start.allowed_secrets)
+    return msgspec.structs.replace(
+        _describe(start, end, journal),
+        code=msgspec.structs.replace(start.code, used=find_used(workspace, start, seen)),
+        environment=environment.content,
+        determinism=dict(sorted(seen.determinism.items())),
+        observed=start.observed and bool(seen.processes),
+        listed=describe_listed(workspace, seen.listed, outputs, began_ns(start)),
+        helpers=seen.helpers,
+        native_readers=seen.native_readers,
+        inputs=inputs,
+        outputs=outputs,
+        metrics=metrics.metrics,
+        series=metrics.series,
+        series_file=metrics.series_file,
+        system=metrics.system,
+        resumed=metrics.resumed,
+        attachments=attached.attachments,
+        console=console.streams,
+        problems=(
+            *problems,
+            *(text for part in (console, environment, seen) for text in part.problems),
+            *input_problems,
+            *output_problems,
+            *(text for part in (metrics, attached, journal) for text in part.problems),
+        ),
+    )
+
+
+def _describe(start: RunStart, end: End, journal: Journal) -> Run:
+    """Return what a record says of a run besides what the command used and made."""
     return Run(
         id=start.id,
         name=journal.name or start.name,
@@ -70,34 +102,11 @@ def _seal(workspace: Workspace, live: LiveRun, end: End, problems: tuple[str, ..
         user=start.user,
         host=start.host,
         command=start.command,
-        code=msgspec.structs.replace(start.code, used=find_used(workspace, start, seen)),
-        environment=environment.content,
-        determinism=dict(sorted(seen.determinism.items())),
-        observed=start.observed and bool(seen.processes),
-        inputs=inputs,
-        outputs=outputs,
+        code=start.code,
         params=(*start.params, *logged_params(journal)),
-        metrics=metrics.metrics,
         metric_policies=start.metric_policies,
-        series=metrics.series,
-        series_file=metrics.series_file,
-        system=metrics.system,
-        resumed=metrics.resumed,
-        attachments=attached.attachments,
-        console=console.streams,
         tags=tuple(dict.fromkeys((*start.tags, *journal.tags))),
         note=journal.note or start.note,
-        problems=(
-            *problems,
-            *console.problems,
-            *environment.problems,
-            *seen.problems,
-            *input_problems,
-            *output_problems,
-            *metrics.problems,
-            *attached.problems,
-            *journal.problems,
-        ),
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
 from mlv.app.live_run import KnownFile, LiveRun, RunStart
 from mlv.app.record.company import Company, find_company
-from mlv.app.record.left_out import LeavingOut
+from mlv.app.record.counting import Counting
+from mlv.app.record.left_out import describe_held
 from mlv.app.record.made import find_made
 from mlv.app.record.touched import CODE_SUFFIXES, began_ns, find_touched
 from mlv.app.workspace import Workspace
@@ -21,10 +22,11 @@ from mlv.capture.observe import (
     ObservedProcess,
     read_observations,
 )
+from mlv.capture.redact import Redactor
 from mlv.core.enumeration import enumerate_some
-from mlv.core.paths import RepoPath, escape_name, is_below, parents_of, unescape_name
+from mlv.core.paths import RepoPath, escape_name, parents_of, unescape_name
 from mlv.worktree.fingerprint import SKIPPED_NAMES
-from mlv.worktree.paths import is_inside, is_url, os_path, real_path, repo_path
+from mlv.worktree.paths import is_inside, os_path, real_path
 from mlv.worktree.signature import read_signature
 
 _MOST_NAMED = 5
@@ -38,10 +40,13 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
             their metadata when they were first opened. Params files and code are
             recorded as such, and are not listed.
         external: Files outside the repository that were read, likewise.
+        held: Those of both that hold a secret and are not to be stored, and its kind.
         declared_reads: Declared inputs of which at least one file was read.
         writes: Files that were written and are still there, metrics files and what
             native code wrote included.
         watched_writes: Those of them that a watched process wrote.
+        listed: Directories of which the command asked for the names, declared inputs left out.
+        helpers, native_readers: What read files out of sight; see `Run`.
         code: Files that Git tracks, or that are code without it, and that were opened.
         imported: Source files of imported modules.
         processes: Python processes that were watched.
@@ -53,9 +58,13 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
     reads: Mapping[RepoPath, FileSignature]
     external: Mapping[RepoPath, FileSignature]
+    held: Mapping[RepoPath, str]
     declared_reads: frozenset[RepoPath]
     writes: tuple[RepoPath, ...]
     watched_writes: frozenset[RepoPath]
+    listed: frozenset[RepoPath]
+    helpers: tuple[str, ...]
+    native_readers: tuple[str, ...]
     code: tuple[RepoPath, ...]
     imported: frozenset[RepoPath]
     processes: tuple[ObservedProcess, ...]
@@ -73,107 +82,48 @@ def see(workspace: Workspace, live: LiveRun) -> Seen:
     """
     start = live.start
     observed = read_observations(live.directory)
-    company = find_company(workspace, start)
     touched = _find_unseen(workspace, start, observed)
+    # Not before that: others write, begin and end all the time.
+    company = find_company(workspace, start)
     unseen, problems = _claim(touched, company)
     tracked = workspace.git.tracked(observed.reads) if observed.reads else {}
     # The snapshot holds links, not what lies behind them.
-    known = tracked.keys() | _untracked_code(start)
+    others = [path for path in observed.reads if path not in tracked]
+    in_submodules = workspace.git.tracked_in_submodules(others)
+    known = tracked.keys() | in_submodules | _untracked_code(start)
     code = [path for path in observed.reads if path in known and not _is_link(workspace, path)]
     reads = observed.reads
     made = find_made(workspace, live, {path: reads[path] for path in touched if path in reads})
-    made = made.difference(each.path for each in start.inputs)
+    made = made.difference(each.path for each in start.inputs if not each.written)
     written = (*_written(workspace, observed), *_written_metrics(workspace, start), *unseen)
-    counting = _Counting(workspace, start, observed, touched)
+    counting = Counting(workspace, start, observed, touched)
+    inputs = counting.reads(made.union(code))
+    external = counting.external()
+    held = counting.find_held((*inputs, *external))
     return Seen(
-        reads=counting.reads(made.union(code)),
-        external=counting.external(),
+        reads=inputs,
+        external=external,
+        held=held,
         declared_reads=counting.declared_reads(),
         writes=counting.writes(written),
         watched_writes=frozenset(observed.writes),
+        listed=counting.listed(),
+        helpers=observed.helpers,
+        native_readers=observed.native_readers,
         code=tuple(code),
         imported=observed.imported,
         processes=observed.processes,
         libraries=observed.libraries,
-        determinism=observed.determinism,
+        determinism=_redact(start, observed.determinism),
         company=company,
         problems=(
             *problems,
             *counting.describe_secrets(),
+            *describe_held(held, "only its digest is recorded"),
             *_changed_code(start, observed, tracked),
             *_unwatched(start, observed),
         ),
     )
-
-
-class _Counting:
-    """Tells what counts of all that was opened."""
-
-    def __init__(
-        self,
-        workspace: Workspace,
-        start: RunStart,
-        observed: Observations,
-        touched: Iterable[RepoPath],
-    ) -> None:
-        self._workspace = workspace
-        self._observed = observed
-        self._rules = LeavingOut(workspace, start.allowed_secrets)
-        opened = {*observed.reads, *observed.external, *observed.writes, *touched}
-        self._secrets = dict.fromkeys(self._rules.find_secrets(sorted(opened)))
-        self._declared = {
-            each.path: _names_of(workspace, each.path)
-            for each in start.inputs
-            if each.source == "declared"
-        }
-
-    def reads(self, others: Container[RepoPath]) -> dict[RepoPath, FileSignature]:
-        """Return the inputs in the worktree that nobody declared, less `others`."""
-        return {
-            path: signature
-            for path, signature in self._observed.reads.items()
-            if path not in others
-            and path not in self._secrets
-            and not self._rules.is_ignored(path)
-            and not self._is_declared(path)
-        }
-
-    def external(self) -> dict[RepoPath, FileSignature]:
-        """Return the inputs outside the worktree that nobody declared."""
-        return {
-            path: signature
-            for path, signature in self._observed.external.items()
-            if path not in self._secrets and not self._is_declared(path)
-        }
-
-    def declared_reads(self) -> frozenset[RepoPath]:
-        """Return the declared inputs that were read."""
-        paths = (*self._observed.reads, *self._observed.external)
-        return frozenset(
-            declared
-            for declared, names in self._declared.items()
-            if any(is_below(path, name) for name in names for path in paths)
-        )
-
-    def writes(self, paths: Iterable[RepoPath]) -> tuple[RepoPath, ...]:
-        """Return the outputs among files that were written."""
-        return tuple(
-            path
-            for path in dict.fromkeys(paths)
-            if path not in self._secrets
-            and not self._rules.is_ignored(path)
-            and os.path.isfile(_os_path(self._workspace, path))  # noqa: PTH113  # maybe thousands
-        )
-
-    def describe_secrets(self) -> Iterator[str]:
-        """Yield a problem for each secret that was opened."""
-        observed = self._observed
-        for path in self._secrets:
-            if path in observed.reads or path in observed.external or path in observed.writes:
-                yield f"{path} looks like a secret: the command opened it, and it is not recorded"
-
-    def _is_declared(self, path: RepoPath) -> bool:
-        return any(is_below(path, name) for names in self._declared.values() for name in names)
 
 
 def _find_unseen(
@@ -182,7 +132,7 @@ def _find_unseen(
     """Return files that something unwatched wrote while the command ran."""
     if not start.observed:
         return ()
-    accounted = {each.path for each in start.inputs if not each.partial}
+    accounted = {each.path for each in start.inputs if not each.partial and not each.written}
     accounted |= {each.path for each in start.outputs}
     accounted |= {RepoPath(source.name) for source in start.params}
     return tuple(
@@ -236,6 +186,16 @@ def has_changed(workspace: Workspace, known: KnownFile) -> bool:
     return now.value != known.signature.value
 
 
+def _redact(
+    start: RunStart, reported: Mapping[str, bool | int | str]
+) -> dict[str, bool | int | str]:
+    redactor = Redactor(start.allowed_secrets)
+    return {
+        name: redactor.redact_text(value, name=name) if isinstance(value, str) else value
+        for name, value in reported.items()
+    }
+
+
 def _written(workspace: Workspace, observed: Observations) -> Iterator[RepoPath]:
     """Yield the files that were written, and those in directories that were moved in as a whole."""
     for path, write in observed.writes.items():
@@ -262,14 +222,6 @@ def _written_metrics(workspace: Workspace, start: RunStart) -> Iterator[RepoPath
     for known in start.metrics_files:
         if is_inside(known.path) and has_changed(workspace, known):
             yield known.path
-
-
-def _names_of(workspace: Workspace, declared: RepoPath) -> tuple[RepoPath, ...]:
-    """Return what a declared input is called where it was declared, and where it really lies."""
-    if is_inside(declared) or is_url(declared):
-        return (declared,)
-    real = repo_path(workspace.root, real_path(workspace.root, declared))
-    return (declared, real)
 
 
 def _is_link(workspace: Workspace, path: RepoPath) -> bool:

@@ -81,7 +81,7 @@ def run(
 
     workspace = open_here(quiet=quiet)
     if not command:
-        print_stages(workspace.settings.project.stages)
+        print_stages(workspace.settings.project.stages, asked=bool(sets))
         return
     order = RunOrder(
         words=tuple(command),

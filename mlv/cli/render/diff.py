@@ -5,19 +5,24 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
+import msgspec
 import typer
 
 from mlv.cli.render.output import (
+    LONGEST_NAME,
+    LONGEST_VALUE,
     TableFormat,
     fields_of,
     format_number,
+    format_param,
     format_size,
     format_table,
-    format_value,
     print_json,
+    show_text,
 )
 from mlv.cli.render.place import show_path
 from mlv.core.environment_diff import EnvironmentDiff
+from mlv.core.params import ParamValue
 from mlv.core.run_diff import CodeChange, FileDiff, MetricChange, ParamChange, RunDiff
 from mlv.core.tree import Fingerprint
 
@@ -43,7 +48,8 @@ def print_environment(diff: EnvironmentDiff) -> None:
 
 
 def _lines(diff: RunDiff, table_format: TableFormat) -> Iterator[str]:
-    yield f"{diff.old} -> {diff.new}: {_summary(diff)}"
+    old, new = show_text(diff.old, LONGEST_NAME), show_text(diff.new, LONGEST_NAME)
+    yield f"{old} -> {new}: {_summary(diff)}"
     if diff.metrics:
         headers = ["metric", "old", "new", "change", ""]
         rows = [_metric_row(change) for change in diff.metrics]
@@ -62,10 +68,10 @@ def _lines(diff: RunDiff, table_format: TableFormat) -> Iterator[str]:
         yield from _part("data", ["path", "", "old", "new"], rows, table_format)
     yield from _environment(diff.environment, table_format)
     if diff.command:
-        rows = [[shlex.join(diff.command[0]), shlex.join(diff.command[1])]]
+        rows = [[show_text(shlex.join(argv), LONGEST_VALUE) for argv in diff.command]]
         yield from _part("command", ["old", "new"], rows, table_format)
     if diff.unknown:
-        yield from ("", "not compared", *(f"  {reason}" for reason in diff.unknown))
+        yield from ("", "not compared", *(f"  {show_text(reason)}" for reason in diff.unknown))
 
 
 def _summary(diff: RunDiff) -> str:
@@ -80,7 +86,9 @@ def _summary(diff: RunDiff) -> str:
     words = [f"{n} {what if n == 1 else _plural(what)}" for what, n in counts.items() if n]
     words += ["environment"] if not diff.environment.empty else []
     words += ["command"] if diff.command else []
-    return f"{', '.join(words) or 'something'} differ{'s' if sum(counts.values()) == 1 else ''}"
+    if not words:
+        return "no known difference"
+    return f"{', '.join(words)} differ{'s' if sum(counts.values()) == 1 else ''}"
 
 
 def _plural(noun: str) -> str:
@@ -92,8 +100,8 @@ def _part(
 ) -> Iterator[str]:
     yield ""
     yield f"### {title}\n" if table_format == "md" else title
-    table = format_table(headers, rows, table_format)
     indent = "" if table_format == "md" else "  "
+    table = format_table(headers, rows, table_format, indent=len(indent))
     yield from (f"{indent}{line}" for line in table.splitlines())
 
 
@@ -105,7 +113,7 @@ def _metric_row(change: MetricChange) -> list[str]:
     sign = "+" if delta is not None and delta > 0 else ""
     shown = "" if delta is None else sign + format_number(delta)
     return [
-        change.name,
+        show_text(change.name, LONGEST_NAME),
         format_number(change.old),
         format_number(change.new),
         shown,
@@ -114,9 +122,35 @@ def _metric_row(change: MetricChange) -> list[str]:
 
 
 def _param_row(change: ParamChange) -> list[str]:
-    old = format_value(change.old) if change.in_old else _ABSENT
-    new = format_value(change.new) if change.in_new else _ABSENT
-    return [change.name, old, new]
+    exact = change.in_old and change.in_new and type(change.old) is not type(change.new)
+    old, new = _param(change.old, exact=exact), _param(change.new, exact=exact)
+    if old == new:  # rounded, they look the same
+        old, new = _typed(change.old), _typed(change.new)
+    return [
+        show_text(change.name, LONGEST_NAME),
+        show_text(old, LONGEST_VALUE) if change.in_old else _ABSENT,
+        show_text(new, LONGEST_VALUE) if change.in_new else _ABSENT,
+    ]
+
+
+def _param(value: ParamValue, *, exact: bool) -> str:
+    """Return a param; one of another type than its fellow never looks the same."""
+    if exact and isinstance(value, str) and _reads_as_other(value):
+        return _typed(value)
+    return format_param(value)
+
+
+def _reads_as_other(text: str) -> bool:
+    """Tell whether a text looks like a number, a truth value, null or a list."""
+    try:
+        msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return not text.strip()
+    return True
+
+
+def _typed(value: ParamValue) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _code_row(change: CodeChange) -> list[str]:
@@ -156,6 +190,11 @@ def _environment(diff: EnvironmentDiff, table_format: TableFormat) -> Iterator[s
     if diff.empty:
         return
     rows = [
-        [each.part, each.name, each.old or _ABSENT, each.new or _ABSENT] for each in diff.changes
+        [each.part, show_text(each.name, LONGEST_NAME), *map(_state, each.sides)]
+        for each in diff.changes
     ]
     yield from _part("environment", ["part", "name", "old", "new"], rows, table_format)
+
+
+def _state(text: str | None) -> str:
+    return _ABSENT if text is None else show_text(text, LONGEST_VALUE)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from mlv.app.reporter import Reporter
-from mlv.cli.render.output import format_age, format_table
+from mlv.cli.render.output import LONGEST_NAME, format_age, format_table, show_text
 from mlv.cli.render.runs import print_recorded
+from mlv.core.enumeration import enumerate_some
 from mlv.core.settings import StageSetting
 from mlv.errors import UsageError
 
@@ -27,27 +28,44 @@ def print_launched(launched: Launched, reporter: Reporter) -> None:
         print_recorded(launched.run, reporter)
         if launched.elsewhere:
             paths = " ".join(shlex.quote(path) for path in launched.elsewhere[:_MAX_SHOWN])
+            reference = shlex.quote(launched.run.name)
             more = "" if len(launched.elsewhere) <= _MAX_SHOWN else " ..."
             reporter.note(
-                f"its outputs are in the store: `mlv rollback {launched.run.name} {paths}{more}`"
+                f"its outputs are in the store: `mlv rollback {reference} {paths}{more}`"
                 " brings them here"
             )
         return
     run = launched.run
     there = "1 file was" if launched.n_restored == 1 else f"{launched.n_restored} files were"
     outputs = f"{there} put back" if launched.n_restored else "its outputs are there"
+    inputs = _count(len(run.inputs), "input")
+    used = run.code.used.keys() - {source.name for source in run.params}
+    code = "all code" if launched.all_code else f"code ({_count(len(used), 'file')})"
     reporter.note(
-        f"reused run {run.name} of {format_age(run.started_at)}: command, params, environment,"
-        f" inputs and executed code are the same; {outputs}"
+        f"reused run {show_text(run.name, LONGEST_NAME)} of {format_age(run.started_at)}:"
+        " the same command, params,"
+        f" {inputs}, {code} and environment (packages and the variables that mlv records);"
+        f" {outputs}"
     )
 
 
-def print_stages(stages: Mapping[str, StageSetting]) -> None:
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def print_stages(stages: Mapping[str, StageSetting], *, asked: bool) -> None:
     """Print the stages of `mlv.yaml`.
 
+    Args:
+        stages: The stages.
+        asked: Whether there are options, which want a command.
+
     Raises:
-        UsageError: There is none, so a command is missing.
+        UsageError: A command is missing, or there is no stage.
     """
+    if asked and stages:
+        names = enumerate_some(list(stages))
+        raise UsageError("missing argument 'COMMAND'", hint=f"name a command or a stage: {names}")
     if not stages:
         raise UsageError("missing argument 'COMMAND'", hint="see `mlv run --help`")
     rows = [[name, _summary(stage.cmd)] for name, stage in stages.items()]

@@ -42,6 +42,13 @@ _SIZE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _KIBI = 1024
 _MINUTE_S = 60
 _ELLIPSIS = "…"
+_GAP = 2
+_HEADER_PADDING = 2  # by tabulate
+_LEAST_CELL = 8
+
+LONGEST_NAME = 60
+LONGEST_VALUE = 200
+"""So many characters of a name or a value are shown in text."""
 
 
 def print_json(schema: JsonSchema, **parts: object) -> None:
@@ -62,9 +69,20 @@ def fields_of(struct: msgspec.Struct) -> dict[str, object]:
 
 
 def format_table(
-    headers: Sequence[str], rows: Sequence[Sequence[str]], table_format: TableFormat = "table"
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    table_format: TableFormat = "table",
+    *,
+    indent: int = 0,
 ) -> str:
-    """Return a table; one for the terminal drops columns on the right until it fits."""
+    """Return a table; one for the terminal shortens cells, then drops columns, until it fits.
+
+    Args:
+        headers: Names of the columns.
+        rows: The lines.
+        table_format: How to write it.
+        indent: How many columns of the terminal the caller puts before each line.
+    """
     if table_format == "csv":
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([headers, *rows])
@@ -73,7 +91,7 @@ def format_table(
         cells = [[cell.replace("|", "\\|") for cell in row] for row in (headers, *rows)]
         lines = ["| " + " | ".join(row) + " |" for row in cells]
         return "\n".join([lines[0], "|" + " --- |" * len(headers), *lines[1:]])
-    return _plain_table(headers, rows)
+    return _plain_table(headers, rows, indent)
 
 
 def format_number(number: float | None) -> str:
@@ -92,6 +110,29 @@ def format_value(value: object) -> str:
     if value is None or isinstance(value, (bool, list, dict)):
         return msgspec.json.encode(value).decode()
     return format_number(value) if isinstance(value, float) else str(value)
+
+
+def format_param(value: object) -> str:
+    """Return a param as people write it; a float never looks like a whole number.
+
+    >>> format_param(1.0), format_param(1), format_param(1e-5)
+    ('1.0', '1', '1e-05')
+    """
+    text = format_value(value)
+    return f"{text}.0" if isinstance(value, float) and text.lstrip("-").isdigit() else text
+
+
+def show_text(text: str, longest: int | None = None) -> str:
+    r"""Return a text on one line, shortened, with escapes for what a terminal would act on.
+
+    >>> show_text("abcdef", 4), print(show_text("a\nb"))
+    a\nb
+    ('abc…', None)
+    """
+    if not text.isprintable():
+        letters = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+        text = "".join(letters)
+    return text if longest is None or len(text) <= longest else f"{text[: longest - 1]}{_ELLIPSIS}"
 
 
 def format_size(size_bytes: int) -> str:
@@ -138,21 +179,44 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def _plain_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def measure_columns(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """Return how wide the columns of a table are."""
+    headed = [" " * _HEADER_PADDING + each for each in headers]
+    return [max(len(row[i]) for row in (headed, *rows)) for i in range(len(headers))]
+
+
+def width_of(widths: Sequence[int]) -> int:
+    """Return how wide a table with such columns is."""
+    return sum(widths) + _GAP * (len(widths) - 1)
+
+
+def _plain_table(headers: Sequence[str], rows: Sequence[Sequence[str]], indent: int) -> str:
     from tabulate import tabulate
 
+    cells = [list(headers), *(list(row) for row in rows)]
     width = terminal_width()
-    text = ""
-    for n_columns in range(len(headers), 0, -1):
-        shown = list(headers[:n_columns])
-        cells = [list(row[:n_columns]) for row in rows]
-        if n_columns < len(headers):
-            shown.append(_ELLIPSIS)
-            cells = [[*row, _ELLIPSIS] for row in cells]
-        text = tabulate(cells, headers=shown, tablefmt="plain", disable_numparse=True)
-        if width is None or max(map(len, text.splitlines())) <= width:
-            return text
-    return text
+    if width is not None:
+        cells = _fit(cells, measure_columns(headers, rows), width - indent)
+    return tabulate(cells[1:], headers=cells[0], tablefmt="plain", disable_numparse=True)
+
+
+def _fit(cells: list[list[str]], widths: list[int], width: int) -> list[list[str]]:
+    """Return lines that are no wider than a terminal: the widest columns are cut first."""
+    while width_of(widths) > width:
+        widest = max(range(len(widths)), key=widths.__getitem__)
+        if widths[widest] > _LEAST_CELL:
+            widths[widest] -= 1
+        elif len(widths) > 1:
+            widths.pop()
+            widths[-1] = len(_ELLIPSIS) + _HEADER_PADDING
+            cells = [[*row[: len(widths) - 1], _ELLIPSIS] for row in cells]
+        else:
+            break
+    heads = [width - _HEADER_PADDING for width in widths]
+    return [
+        [show_text(cell, most) for cell, most in zip(row, limits, strict=True)]
+        for row, limits in zip(cells, [heads, *[widths] * (len(cells) - 1)], strict=True)
+    ]
 
 
 def _finite(value: object) -> object:

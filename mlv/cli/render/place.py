@@ -8,6 +8,7 @@ import shlex
 import string
 from pathlib import Path
 
+from mlv.app.look.recorded_path import is_remote
 from mlv.app.workspace import locate_repository
 from mlv.core.paths import unescape_name
 
@@ -17,9 +18,9 @@ _PLAIN = frozenset(string.ascii_letters + string.digits + "/._- ")
 def show_path(path: str) -> str:
     """Return a path of the repository relative to the current directory.
 
-    Absolute paths, and paths with characters that had to be escaped, stay as they are.
+    URLs, absolute paths, and paths with characters that had to be escaped stay as they are.
     """
-    if path.startswith("/") or unescape_name(path) != path.encode():
+    if path.startswith("/") or is_remote(path) or unescape_name(path) != path.encode():
         return path
     return os.path.relpath(path, _here())
 
@@ -29,6 +30,8 @@ def quote_path(path: str) -> str:
 
     It is relative to the current directory, and never looks like an option.
     """
+    if is_remote(path):
+        return shlex.quote(path)
     raw = os.path.relpath(unescape_name(path), os.fsencode(_here()))
     if raw.startswith((b"-", b":")):
         raw = b"./" + raw

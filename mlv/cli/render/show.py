@@ -12,19 +12,23 @@ import typer
 
 from mlv.app.look.showing import ShownRun
 from mlv.cli.render.output import (
+    LONGEST_NAME,
+    LONGEST_VALUE,
     fields_of,
     format_duration,
     format_number,
+    format_param,
     format_size,
     format_time,
     format_value,
     print_json,
+    show_text,
 )
 from mlv.cli.render.place import show_path
 from mlv.core.environment import Environment
-from mlv.core.params import flatten_params
-from mlv.core.run import Metric, Run
-from mlv.core.scalars import number_of
+from mlv.core.params import Param, flatten_params
+from mlv.core.run import Metric, Run, Submodule
+from mlv.core.scalars import Scalar, number_of
 from mlv.core.tree import Fingerprint
 
 
@@ -51,17 +55,18 @@ def print_console(streams: Mapping[str, bytes]) -> None:
 
 def _lines(shown: ShownRun) -> Iterator[str]:
     run = shown.run
-    yield f"{run.kind} {run.name} ({shown.short_id})"
+    yield f"{run.kind} {show_text(run.name, LONGEST_NAME)} ({shown.short_id})"
     yield from _section("", _summary(run, shown.status))
     yield from _section("metrics", {name: _metric(m) for name, m in run.metrics.items()})
     params = flatten_params(run.params)
-    yield from _section(
-        "params", {n: f"{format_value(p.value)}  ({p.source})" for n, p in params.items()}
-    )
+    yield from _section("params", {name: _param(param) for name, param in params.items()})
     inputs = {show_path(each.path): _fingerprint(each.fingerprint) for each in run.inputs}
     yield from _section("inputs", inputs)
     outputs = {show_path(each.path): _fingerprint(each.fingerprint) for each in run.outputs}
     yield from _section("outputs", outputs)
+    yield from _section(
+        "submodules", {show_path(e.path): _submodule(e) for e in run.code.submodules}
+    )
     left_out = {show_path(each.path): each.reason for each in run.code.left_out}
     yield from _section("left out of the code snapshot", left_out)
     attachments = {name: format_size(each.size_bytes) for name, each in run.attachments.items()}
@@ -74,13 +79,14 @@ def _lines(shown: ShownRun) -> Iterator[str]:
     if run.problems:
         yield ""
         yield "problems"
-        yield from (f"  {problem}" for problem in run.problems)
+        yield from (f"  {show_text(problem)}" for problem in run.problems)
 
 
 def _summary(run: Run, status: str) -> dict[str, str]:
     end = f" (exit code {run.exit_code})" if run.exit_code else ""
     end = f" (signal {run.signal})" if run.signal else end
-    code = run.code.commit[:12] + (" with uncommitted changes" if run.code.dirty else "")
+    code = run.code.commit[:12] or "no commit yet"
+    code += " with uncommitted changes" if run.code.dirty and run.code.commit else ""
     branch = f" on {run.code.branch}" if run.code.branch else ""
     summary = {
         "id": run.id,
@@ -96,7 +102,7 @@ def _summary(run: Run, status: str) -> dict[str, str]:
     if run.tags:
         summary["tags"] = ", ".join(run.tags)
     if run.note:
-        summary["note"] = run.note
+        summary["note"] = "\n".join(run.note.splitlines())
     if run.parent:
         summary["part of"] = run.parent
     if run.resumed:
@@ -112,9 +118,16 @@ def _section(title: str, values: Mapping[Any, str]) -> Iterator[str]:
     if title:
         yield ""
         yield title
-    width = max(len(name) for name in values)
-    for name, value in values.items():
-        yield f"  {name:<{width}}  {value}"
+    shown = [(show_text(str(name), LONGEST_NAME), value) for name, value in values.items()]
+    width = max(len(name) for name, _ in shown)
+    for name, value in shown:
+        first, *more = value.split("\n")
+        yield f"  {name:<{width}}  {show_text(first)}"
+        yield from (f"  {'':<{width}}  {show_text(line)}" for line in more)
+
+
+def _param(param: Param) -> str:
+    return f"{show_text(format_param(param.value), LONGEST_VALUE)}  ({param.source})"
 
 
 def _metric(metric: Metric) -> str:
@@ -125,16 +138,26 @@ def _metric(metric: Metric) -> str:
     return f"{text}  ({metric.source})"
 
 
+def _submodule(submodule: Submodule) -> str:
+    if not submodule.commit:
+        return "not checked out"
+    return submodule.commit[:12] + (" with uncommitted changes" if submodule.dirty else "")
+
+
 def _system(run: Run) -> dict[str, str]:
     values = {}
-    for name, metric in run.system.items():
-        highest = metric.value if metric.highest is None else metric.highest
-        text = format_number(number_of(metric.value))
-        more = metric.n_values > 1
-        values[name.removeprefix("system/")] = (
-            f"{text}  (at most {format_number(number_of(highest))})" if more else text
-        )
+    for full_name, metric in run.system.items():
+        name = full_name.removeprefix("system/")
+        text = _amount(name, metric.value)
+        if metric.n_values > 1 and metric.highest is not None and metric.highest != metric.value:
+            text += f"  (at most {_amount(name, metric.highest)})"
+        values[name.removesuffix("_bytes")] = text
     return values
+
+
+def _amount(name: str, value: Scalar) -> str:
+    number = number_of(value)
+    return format_size(int(number)) if name.endswith("_bytes") else format_number(number)
 
 
 def _fingerprint(fingerprint: Fingerprint | None) -> str:

@@ -113,4 +113,36 @@ def test_disabled_run_is_not_recorded(bare_repository: Repository, call: str) ->
 
 def test_unknown_mode_is_refused(repo: Repository) -> None:
     done = execute(repo, "import mlv\nmlv.start_run(mode='of')\n")
-    assert done.stderr.splitlines()[-1] == "mlv.errors.UsageError: there is no mode 'of'"
+    assert done.stderr.splitlines()[-2:] == [
+        "mlv.errors.UsageError: there is no mode 'of'",
+        "hint: choose from online, offline, shared, disabled",
+    ]
+
+
+@pytest.mark.parametrize("call", ["start_run", "init"])
+@pytest.mark.parametrize("mode", MODES)
+def test_run_that_logging_began_is_taken_over(repo: Repository, call: str, mode: str) -> None:
+    script = f"""\
+    import mlv
+    mlv.log_params(lr=0.1)
+    with mlv.{call}(name="late", tags=["a"]):
+        mlv.log({{"loss": 1}})
+    """
+    assert execute(repo, script, mode=mode).stderr == ""
+    (run,) = repo.runs()
+    assert (run.name, run.tags, list(run.metrics)) == ("late", ("a",), ["loss"])
+    assert params_of(run)["lr"] == 0.1
+
+
+def test_newest_run_of_a_name_is_resumed(repo: Repository) -> None:
+    script = """\
+    import mlv
+    for value in (1, 2):
+        with mlv.start_run("live") as run:
+            run.log({"loss": value}, step=0)
+    with mlv.start_run("more", resume="live") as run:
+        run.log({"loss": 3}, step=1)
+    """
+    assert execute(repo, script).stderr == ""
+    _, newer, more = repo.runs()
+    assert (more.resumed, more.series["loss"].values) == (newer.id, (2, 3))

@@ -71,14 +71,35 @@ def test_notebook_ends_as_its_last_cell_does(repo: Repository, jupyter: object) 
 def test_cell_may_be_executed_again(repo: Repository, jupyter: object) -> None:
     cell = "import mlv\nwith mlv.start_run() as run:\n    run.log({'loss': 1})"
     other = "import mlv\nrun = mlv.init()\nrun.log({'loss': 1})"
-    _execute(repo, jupyter, cell, cell, other, other)
-    assert [run.status for run in repo.runs()] == ["finished"] * 4
+    plain = "import mlv\nrun = mlv.start_run()\nrun.log({'loss': 1})"
+    _execute(repo, jupyter, cell, cell, other, other, plain, plain)
+    assert [(run.status, run.metrics["loss"].n_values) for run in repo.runs()] == [
+        ("finished", 1)
+    ] * 6
 
 
-def test_second_start_in_a_notebook_says_what_to_do(repo: Repository, jupyter: object) -> None:
-    shown = _execute(repo, jupyter, "import mlv\nmlv.start_run()", "mlv.start_run()")
+def test_start_inside_a_block_of_a_notebook_says_what_to_do(
+    repo: Repository, jupyter: object
+) -> None:
+    shown = _execute(repo, jupyter, "import mlv\nwith mlv.start_run():\n    mlv.start_run()")
     assert "a run is active in this process already" in shown
     assert [run.status for run in repo.runs()] == ["failed"]
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_tasks_of_a_cell_have_a_run_each(repo: Repository, jupyter: object, inside: bool) -> None:  # noqa: FBT001
+    define = """\
+import asyncio, mlv
+@mlv.record
+async def trial(number):
+    await asyncio.sleep(0)
+    mlv.log({"first": number})
+    return {"score": number}
+"""
+    gather = "await asyncio.gather(*(trial(number) for number in range(3)))"
+    _execute(repo, jupyter, define, gather, inside=inside)
+    found = [(run.metrics["first"].value, run.metrics["score"].value) for run in repo.runs()]
+    assert sorted(found) == [(0, 0), (1, 1), (2, 2)]
 
 
 def test_kernel_that_is_killed_is_recovered(repo: Repository, jupyter: object) -> None:

@@ -135,33 +135,109 @@ def test_run_ends_after_the_children_that_python_waits_for(repo: Repository) -> 
     assert list(run.metrics) == ["late"]
 
 
-def test_tasks_have_a_run_each(repo: Repository) -> None:
-    script = """\
+@pytest.mark.parametrize("around", ["mlv.start_run('outer')", "contextlib.nullcontext()"])
+@pytest.mark.parametrize("mode", MODES)
+def test_tasks_have_a_run_each(repo: Repository, mode: str, around: str) -> None:
+    script = f"""\
     import asyncio
+    import contextlib
+    import os
     import mlv
+
+    before = dict(os.environ)
 
     @mlv.record(name="task", tags=["async"])
     async def trial(number):
         await asyncio.sleep(0)
-        mlv.log({"first": number})
-        await asyncio.sleep(0)
-        return {"score": number}
+        mlv.log({{"first": number}})
+        for _ in range(5 - number):  # the last one ends first
+            await asyncio.sleep(0)
+        mlv.log({{"last": number}})
+        return {{"score": number}}
 
     async def main():
         await asyncio.gather(*(trial(number) for number in range(3)))
+        assert mlv.active_run() is outer
 
-    with mlv.start_run("outer"):
+    with {around} as outer:
         asyncio.run(main())
-        mlv.log({"end": 1})
+    assert dict(os.environ) == before
+    mlv.start_run("after").finish()
     """
-    assert execute(repo, script).stderr == ""
-    tasks = [run for run in repo.runs() if run.parent]
+    assert execute(repo, script, mode=mode).stderr == ""
+    runs = repo.runs()
+    tasks = [run for run in runs if run.tags]
+    assert len({run.parent for run in tasks}) == 1
+    assert not {run.parent for run in tasks} & {run.id for run in tasks}
     found = sorted(
-        (params_of(run)["number"], run.metrics["first"].value, run.metrics["score"].value)
+        (
+            params_of(run)["number"],
+            *(run.metrics[name].value for name in ("first", "last", "score")),
+        )
         for run in tasks
     )
-    assert found == [(0, 0, 0), (1, 1, 1), (2, 2, 2)]
-    assert {run.tags for run in tasks} == {("async",)}
+    assert found == [(0, 0, 0, 0), (1, 1, 1, 1), (2, 2, 2, 2)]
+    assert "after" in {run.name for run in runs}
+
+
+def test_task_that_has_no_run_logs_to_none_of_another_task(repo: Repository) -> None:
+    script = """\
+    import asyncio
+    import mlv
+
+    async def train():
+        with mlv.start_run("train"):
+            await asyncio.sleep(0)
+            await asyncio.create_task(log("inside"))
+
+    async def log(name):
+        mlv.log({name: 1})
+
+    async def main():
+        await asyncio.gather(train(), log("beside"))
+
+    asyncio.run(main())
+    """
+    assert execute(repo, script).stderr == ""
+    found = {run.name == "train": list(run.metrics) for run in repo.runs()}
+    assert found == {True: ["inside"], False: ["beside"]}
+
+
+def test_run_of_a_task_that_has_ended_is_still_active(repo: Repository) -> None:
+    script = """\
+    import asyncio
+    import mlv
+
+    async def start():
+        mlv.start_run("started")
+
+    async def main():
+        await asyncio.create_task(start())
+        mlv.log({"loss": 1})
+
+    asyncio.run(main())
+    mlv.log({"end": 1})
+    """
+    assert execute(repo, script).stderr == ""
+    (run,) = repo.runs()
+    assert (run.name, list(run.metrics)) == ("started", ["end", "loss"])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_child_that_was_forked_by_hand_loses_no_point(repo: Repository, mode: str) -> None:
+    script = """\
+    import os
+    import mlv
+    with mlv.start_run():
+        if not os.fork():
+            for step in range(100):
+                mlv.log({"loss": 1}, step=step)
+            os._exit(0)
+        os.wait()
+    """
+    assert execute(repo, script, mode=mode).stderr == ""
+    (run,) = repo.runs()
+    assert run.metrics["loss"].n_values == 100
 
 
 def test_thread_that_has_no_run_logs_to_that_of_the_main_thread(repo: Repository) -> None:

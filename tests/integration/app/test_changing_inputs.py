@@ -134,3 +134,32 @@ def _digests(changed: Input) -> tuple[str, str]:
     assert changed.fingerprint is not None
     assert changed.after is not None
     return changed.fingerprint.digest, changed.after.digest
+
+
+_RESUME = """\
+import os
+n = int(open('ck.pt').read()) if os.path.exists('ck.pt') else 0
+open('ck.pt', 'w').write(str(n + 1))
+"""
+
+
+def test_file_that_a_run_goes_on_from_is_known_as_the_last_run_left_it(repo: Repository) -> None:
+    repo.write(".gitignore", "ck.pt\n")
+    repo.commit()
+    for n in range(3):
+        run = repo.run(sys.executable, "-c", _RESUME)
+        before = [each.fingerprint and each.fingerprint.digest for each in run.inputs]
+        assert before == ([digest_of(str(n).encode())] if n else [])
+        assert [each.fingerprint.digest for each in run.outputs] == [digest_of(str(n + 1).encode())]
+
+
+def test_output_of_the_last_run_that_is_not_read_is_no_input(repo: Repository) -> None:
+    repo.write(".gitignore", "ck.pt\n")
+    repo.commit()
+    # The shell is not watched: what it writes is found afterwards.
+    code = "import os; os.system('echo {} > ck.pt'); open('ck.pt').read()"
+    repo.run(sys.executable, "-c", code.format("one"))
+    run = repo.run(sys.executable, "-c", code.format("two"))
+
+    assert (run.inputs, run.problems) == ((), ())
+    assert [each.path for each in run.outputs] == ["ck.pt"]

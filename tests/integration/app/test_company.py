@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mlv.core.digest import digest_of
 from mlv.core.run import Run
 from tests.support.repository import Repository
 
@@ -25,8 +28,12 @@ def test_output_of_two_runs_is_flagged_in_the_second_to_end(project: Repository)
     outer = _around(project, _WRITE.format("outer"), ["-n", "inner"], _WRITE.format("inner"))
 
     assert [each.path for each in outer.outputs] == ["model.bin"]
+    digest = digest_of(b"inner")[:12]
     assert outer.problems == (
-        ("run inner wrote model.bin as well, while both went on: the content may be of either"),
+        (
+            "run inner wrote model.bin as well, while both went on: the content may be of either"
+            f" (recorded here as {digest}, there as {digest})"
+        ),
     )
 
 
@@ -34,7 +41,10 @@ def test_output_of_two_runs_is_flagged_in_the_first_to_end(project: Repository) 
     _around(project, _WRITE.format("outer"), ["-n", "inner"], _WRITE.format("inner"), name="outer")
 
     assert project.find("inner").problems == (
-        ("run outer wrote model.bin as well, while both went on: the content may be of either"),
+        (
+            "run outer wrote model.bin as well, while both went on: the content may be of either"
+            f" (recorded here as {digest_of(b'inner')[:12]})"
+        ),
     )
 
 
@@ -54,6 +64,28 @@ def test_outputs_of_two_runs_that_differ_are_no_problem(project: Repository) -> 
 
     assert [each.path for each in outer.outputs] == ["model.bin"]
     assert (outer.problems, project.find("inner").problems) == ((), ())
+
+
+def test_many_runs_that_write_files_of_their_own_are_no_problem(project: Repository) -> None:
+    code = "import sys; open(sys.argv[1], 'w').write(sys.argv[1])"
+    command = [sys.executable, "-m", "mlv", "run", "-q"]
+    runs = [
+        subprocess.Popen([*command, sys.executable, "-c", code, f"{n}.bin"], cwd=project.root)
+        for n in range(4)
+    ]
+    assert [run.wait() for run in runs] == [0] * 4
+
+    found = sorted((run.outputs[0].path, run.problems) for run in project.runs())
+    assert found == [(f"{n}.bin", ()) for n in range(4)]
+
+
+def test_run_is_noted_to_have_ended_when_its_command_did(project: Repository) -> None:
+    """Its duration begins with the command, which is later than the run."""
+    project.run(sys.executable, "-c", _WRITE.format("first"))
+
+    lines = project.open().layout.cache.joinpath("ended.jsonl").read_text().splitlines()
+    written_ns = project.root.joinpath("model.bin").stat().st_mtime_ns
+    assert json.loads(lines[-1])["ended_ns"] >= written_ns
 
 
 def test_run_after_another_is_not_beside_it(project: Repository) -> None:

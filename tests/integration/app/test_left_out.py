@@ -11,6 +11,9 @@ from mlv.store.trees import list_files
 from tests.support.repository import Repository
 from tests.support.stored_objects import read_all
 
+# Put together here, so that no scanner takes this file for a leak.
+_TOKEN = "ghp" + "_" + "Q1w2" * 9
+
 
 @pytest.fixture
 def project(repo: Repository) -> Repository:
@@ -70,6 +73,85 @@ def test_allowed_secret_that_was_read_is_an_input(project: Repository) -> None:
 
     assert (refused.inputs, len(refused.problems)) == ((), 1)
     assert [each.path for each in allowed.inputs] == ["data/conf/.env"]
+
+
+def test_untracked_file_that_holds_a_secret_is_read_and_not_stored(project: Repository) -> None:
+    project.write("notes.csv", f"key {_TOKEN}\n")
+    code = "open('notes.csv').read()"
+    project.run(sys.executable, "-c", code)
+    run = project.run(sys.executable, "-c", code)
+
+    assert [(each.path, each.stored) for each in run.inputs] == [("notes.csv", False)]
+    assert any("notes.csv holds what looks like a secret" in each for each in run.problems)
+    assert not any(_TOKEN.encode() in data for data in read_all(project.root / ".mlv"))
+
+
+def test_untracked_file_that_holds_a_secret_is_no_output(project: Repository) -> None:
+    project.write("notes.csv", f"key {_TOKEN}\n")
+    run = project.run(sys.executable, "-c", "open('notes.csv', 'a').write('more')")
+
+    assert run.outputs == ()
+    assert any(each.startswith("notes.csv looks like a secret") for each in run.problems)
+    assert not any(_TOKEN.encode() in data for data in read_all(project.root / ".mlv"))
+
+
+@pytest.mark.parametrize("inputs", [["data/conf.yaml"], []])
+def test_settings_that_hold_a_secret_are_recorded_by_their_digest(
+    project: Repository, inputs: list[str]
+) -> None:
+    project.write("data/conf.yaml", f"hub: {_TOKEN}\n")
+    code = "open('data/conf.yaml').read()"
+    project.run(sys.executable, "-c", code, inputs=inputs)
+    run = project.run(sys.executable, "-c", code, inputs=inputs)
+
+    (found,) = run.inputs
+    assert (found.path, found.stored) == ("data/conf.yaml", False)
+    assert found.fingerprint is not None
+    assert run.problems == (
+        (
+            "data/conf.yaml holds what looks like a secret (GitHub token): only its digest is"
+            " recorded; if it is none: --allow-secret data/conf.yaml"
+        ),
+    )
+    assert not any(_TOKEN.encode() in data for data in read_all(project.root / ".mlv"))
+
+
+def test_settings_that_hold_an_allowed_secret_are_stored(project: Repository) -> None:
+    project.write("data/conf.yaml", f"hub: {_TOKEN}\n")
+    run = project.run(
+        sys.executable, "-c", "open('data/conf.yaml').read()", allow_secrets=("data/conf.yaml",)
+    )
+
+    assert [(each.path, each.stored) for each in run.inputs] == [("data/conf.yaml", True)]
+    assert run.problems == ()
+
+
+def test_settings_among_many_files_that_hold_a_secret_are_not_stored(project: Repository) -> None:
+    for n in range(70):
+        project.write(f"data/many/{n}.csv", f"{n}\n")
+    project.write("data/many/conf.json", f'{{"hub": "{_TOKEN}"}}\n')
+    code = "import glob; [open(name).read() for name in glob.glob('data/many/*')]"
+    project.run(sys.executable, "-c", code)
+    run = project.run(sys.executable, "-c", code)
+
+    assert [(each.path, each.stored) for each in run.inputs] == [
+        ("data/many", True),
+        ("data/many/conf.json", False),
+    ]
+    assert not any(_TOKEN.encode() in data for data in read_all(project.root / ".mlv"))
+
+
+def test_settings_in_a_declared_input_that_hold_a_secret_are_left_out(project: Repository) -> None:
+    project.write("data/conf/hub.toml", f'hub = "{_TOKEN}"\n')
+    run = project.shell("true", inputs=["data"], allow_secrets=(".env",))
+
+    assert "data/conf/hub.toml" not in _names(project, run.inputs[0])
+    assert run.problems == (
+        (
+            "data/conf/hub.toml holds what looks like a secret (GitHub token): it is not recorded"
+            " as part of data; if it is none: --allow-secret data/conf/hub.toml"
+        ),
+    )
 
 
 def test_what_mlvignore_names_is_no_part_of_a_declared_directory(project: Repository) -> None:

@@ -46,8 +46,8 @@ def test_same_run_is_reused(done: Repository) -> None:
     assert (again.code, _count(done), len(done.runs())) == (0, 1, 1)
     assert again.stderr.startswith(f"note: reused run {run.name} of ")
     assert again.stderr.endswith(
-        ": command, params, environment, inputs and executed code are the same;"
-        " its outputs are there\n"
+        ": the same command, params, 1 input, code (2 files) and environment"
+        " (packages and the variables that mlv records); its outputs are there\n"
     )
 
 
@@ -102,7 +102,7 @@ def test_change_that_can_matter_makes_it_run(
 def test_other_environment_makes_it_run(done: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
 
-    assert "variable OMP_NUM_THREADS: none -> 3" in _reuse(done).stderr
+    assert "variable OMP_NUM_THREADS: unset -> 3" in _reuse(done).stderr
     assert _count(done) == 2
 
 
@@ -174,3 +174,134 @@ def test_stage_with_params_to_set_is_reused_in_isolation(done: Repository) -> No
 
     assert ("recorded run" in first.stderr, "reused run" in again.stderr) == (True, True)
     assert model.read_text() == "rows\nlr: 0.9\n"
+
+
+_RUNS_CAT = """\
+import subprocess
+open("out.txt", "wb").write(subprocess.check_output(["cat", "words.txt"]))
+"""
+_RUNS_LINE = """\
+import os
+os.system("wc -l words.txt | tee out.txt")
+"""
+_ASKS = """\
+import os, platform, subprocess
+platform.processor()
+subprocess.check_output("git rev-parse HEAD", shell=True)
+subprocess.run([os.environ.get("PYTHON", "python3"), "-c", "pass"], check=True)
+open("out.txt", "w").write(open("words.txt").read())
+"""
+_LISTS = """\
+import importlib.metadata, os
+list(importlib.metadata.distributions())
+os.makedirs("made", exist_ok=True)
+open("made/out.txt", "w").write(" ".join(sorted(os.listdir("data"))))
+os.listdir("made")
+"""
+_WALKS = """\
+import os
+open("out.txt", "w").write(str(sorted(name for _, _, files in os.walk("data") for name in files)))
+"""
+
+
+def _run_script(repo: Repository, text: str, *options: str) -> tuple[str, ...]:
+    """Run a script twice, and return what is needed to run it again."""
+    repo.write(".gitignore", "data/\nmade/\nwords.txt\nout.txt\n")
+    repo.write("script.py", text)
+    repo.write("words.txt", "one\n")
+    repo.commit("script")
+    argv = ("run", "--reuse", *options, sys.executable, "script.py")
+    assert repo.mlv(*argv).code == 0
+    return argv
+
+
+@pytest.mark.parametrize(("text", "name"), [(_RUNS_CAT, "cat"), (_RUNS_LINE, "sh")])
+def test_run_that_started_another_program_is_not_reused(
+    repo: Repository, text: str, name: str
+) -> None:
+    argv = _run_script(repo, text)
+    (run,) = repo.runs()
+
+    again = repo.mlv(*argv)
+
+    assert run.helpers == (name,)
+    assert (
+        f"run {run.name} differs: it started `{name}`, and what that read is not known:"
+        " declare inputs with --input\n" in again.stderr
+    )
+
+
+def test_declared_inputs_vouch_for_what_another_program_read(repo: Repository) -> None:
+    argv = _run_script(repo, _RUNS_CAT, "-i", "words.txt")
+
+    assert "reused run" in repo.mlv(*argv).stderr
+    repo.write("words.txt", "two\n")
+    assert "input words.txt" in repo.mlv(*argv).stderr
+
+
+def test_programs_that_ask_about_the_machine_are_no_obstacle(repo: Repository) -> None:
+    argv = _run_script(repo, _ASKS)
+
+    assert repo.runs()[0].helpers == ()
+    assert "reused run" in repo.mlv(*argv).stderr
+
+
+def test_command_of_another_program_is_not_reused(repo: Repository) -> None:
+    _run_script(repo, "print()")
+    argv = ("run", "--reuse", "sh", "-c", f"cat words.txt > w; {sys.executable} script.py")
+    repo.mlv(*argv)
+
+    assert "it started `sh`, and what that read is not known" in repo.mlv(*argv).stderr
+
+
+@pytest.mark.parametrize("text", [_LISTS, _WALKS])
+def test_file_that_was_added_to_a_listed_directory_makes_it_run(
+    repo: Repository, text: str
+) -> None:
+    repo.write("data/inner/a.bin", "")
+    argv = _run_script(repo, text)
+
+    assert "reused run" in repo.mlv(*argv).stderr
+    repo.write("data/b.bin", "")
+    assert "directory data has other files" in repo.mlv(*argv).stderr
+    assert "reused run" in repo.mlv(*argv).stderr
+    (repo.root / "data/b.bin").unlink()
+    assert "reused run" in repo.mlv(*argv).stderr
+
+
+def test_many_listed_directories_are_one(repo: Repository) -> None:
+    for number in range(250):
+        repo.write(f"data/{number}/a.bin", "")
+    argv = _run_script(repo, _WALKS)
+
+    ((path, listing),) = repo.runs()[0].listed.items()
+    assert (path, listing.deep) == ("data", True)
+    assert "reused run" in repo.mlv(*argv).stderr
+    repo.write("data/7/b.bin", "")
+    assert "directory data has other files" in repo.mlv(*argv).stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "readers"),
+    [
+        ("def read():\n    from polars import read_csv\nimport polars", ("polars",)),
+        ("import reading", ()),
+        ("polars = 1", ()),
+    ],
+)
+def test_run_that_uses_a_native_reader_is_not_reused(
+    repo: Repository, monkeypatch: pytest.MonkeyPatch, text: str, readers: tuple[str, ...]
+) -> None:
+    site = repo.root.parent / "site-packages"
+    site.mkdir()
+    (site / "polars.py").write_text("read_csv = open\n")
+    (site / "reading.py").write_text("import polars\n")
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    argv = _run_script(repo, text)
+
+    again = repo.mlv(*argv)
+
+    assert repo.runs()[0].native_readers == readers
+    reason = "it uses polars, which opens files on its own: declare inputs with --input"
+    assert (reason in again.stderr) == bool(readers)
+    assert ("reused run" in again.stderr) != bool(readers)

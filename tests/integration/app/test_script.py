@@ -195,8 +195,10 @@ def test_script_that_cannot_be_sealed_says_how_to_do_it_later(repo: Repository) 
 
 def test_script_refuses_a_second_run_beside_the_first(repo: Repository) -> None:
     done = _execute(repo, "import mlv\nmlv.start_run()\nmlv.start_run()\n")
-    last = done.stderr.splitlines()[-1]
-    assert last == "mlv.errors.UsageError: a run is active in this process already"
+    assert done.stderr.splitlines()[-2:] == [
+        "mlv.errors.UsageError: a run is active in this process already",
+        "hint: finish it first: mlv.finish(); or start one inside it: start_run(nested=True)",
+    ]
 
 
 def test_script_may_record_one_run_after_the_other(repo: Repository) -> None:
@@ -219,7 +221,9 @@ def test_script_records_nothing_when_disabled(bare_repository: Repository) -> No
 def test_script_without_a_store_says_how_to_make_one(bare_repository: Repository) -> None:
     done = _execute(bare_repository, "import mlv\nmlv.start_run()\n")
     message = f"mlv.errors.NoStoreError: there is no mlv store in {bare_repository.root}"
-    assert done.stderr.splitlines()[-1] == message
+    *trace, last, hint = done.stderr.splitlines()
+    assert (last, hint) == (message, "hint: create one with `mlv init`")
+    assert len([line for line in trace if "File" in line]) == 2
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])

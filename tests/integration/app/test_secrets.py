@@ -22,6 +22,7 @@ _SHAPES = {
     "logged": "AKIA" + "QWERTYUIOP123456",
     "printed": "xox" + "b-123456789012-qwertzuiop",
     "untracked": "npm" + "_" + "p0O9" * 9,
+    "edited": "ghs" + "_" + "T6r5" * 9,
 }
 _NAMED = {"password": "Tr0ub4dor-and-3", "param": "hunter2-hunter2", "line": "correct-horse-9"}
 
@@ -83,9 +84,11 @@ def secretive(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> Repository:
     monkeypatch.setenv("PLANTED", json.dumps({**_SHAPES, **_NAMED}))
     monkeypatch.setenv("HF_TOKEN", _SHAPES["flag"])
     repo.write("train.py", _SCRIPT)
+    repo.write("deploy.yaml", "key: none\n")
     repo.commit("code")
     repo.git("remote", "add", "origin", f"https://ada:{_SHAPES['remote']}@localhost/x.git")
     repo.write("params.yaml", f"lr: 0.1\ndb:\n  password: {_NAMED['param']}\n")
+    repo.write("deploy.yaml", f"key: {_SHAPES['edited']}\n")
     repo.write("deploy.cfg", f"registry = {_SHAPES['untracked']}\n")
     done = repo.mlv(
         *("run", "-n", "first", "-t", _SHAPES["tag"], "--note", f"with {_SHAPES['note']}"),
@@ -98,7 +101,7 @@ def secretive(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> Repository:
 
 
 def test_no_byte_of_a_secret_is_kept(secretive: Repository) -> None:
-    tracked = {("param", "git")}  # in a file that Git tracks, so that it is code
+    tracked = {("param", "git")}  # a word without the shape of a secret: its file is code
     assert _find(secretive) == tracked
 
 
@@ -169,3 +172,51 @@ def test_scripts_own_record_has_no_secret(repo: Repository) -> None:
     run = repo.find("last")
     assert run.command.argv[-2:] == ("--token", "***")
     assert run.params[-1].values == {"api_key": "***"}
+
+
+_LOGGING = """\
+import os
+import mlv
+
+token = os.environ["PLANTED"]
+with mlv.start_run() as run:
+    run.log_text("notes.txt", f"use {token} here")
+    run.log_text("plain.txt", "nothing here")
+    run.log_params({f"key {token}": 1, "model": {f"hub {token}": 2}})
+    run.log({f"loss {token}": 0.5, "loss": 0.25})
+    run.log({f"step {token}": 0.5}, step=1)
+"""
+
+
+def test_secrets_in_attachments_and_in_names_are_not_recorded(
+    repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLANTED", _SHAPES["argument"])
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", _SHAPES["argument"])
+    repo.write("train.py", _LOGGING)
+    repo.commit("code")
+
+    run = repo.run(sys.executable, "train.py")
+
+    assert _find(repo) == set()
+    assert repo.open().objects.read(run.attachments["notes.txt"]) == b"use *** here"
+    assert any("taken out of the attached notes.txt" in problem for problem in run.problems)
+    assert not any("plain.txt" in problem for problem in run.problems)
+    assert {"key ***": 1, "model": {"hub ***": 2}} in [each.values for each in run.params]
+    assert set(run.metrics) == {"loss", "loss ***", "step ***"}
+
+
+def test_edit_that_is_not_recorded_for_its_secret_is_told(repo: Repository) -> None:
+    repo.write("deploy.yaml", "key: none\n")
+    repo.commit()
+    repo.write("deploy.yaml", f"key: {_SHAPES['argument']}\n")
+
+    done = repo.mlv("run", "-n", "withheld", "true")
+
+    run = repo.find("withheld")
+    assert run.code.dirty
+    assert [(each.path, each.reason) for each in run.code.left_out] == [("deploy.yaml", "secret")]
+    assert done.stderr.splitlines()[0] == (
+        "note: deploy.yaml is in the code snapshot as committed (secret: GitHub token): the edit"
+        " is not recorded (if that is wrong: `mlv run --allow-secret deploy.yaml ...`)"
+    )

@@ -80,7 +80,10 @@ def test_dirty_submodule_makes_the_code_dirty(
     (submodule,) = noted.run.code.submodules
     assert (noted.run.code.dirty, submodule.dirty) == (True, True)
     assert noted.notes == (
-        "submodule libs/a holds changes that are not committed: they are not recorded",
+        (
+            "submodule libs/a holds changes that are not committed: those that the command read"
+            " are recorded as inputs"
+        ),
     )
     with pytest.raises(WorktreeError, match="not committed: libs/a"):
         check_clean(repo.open())
@@ -185,3 +188,20 @@ def test_reproduction_in_a_linked_worktree_finds_submodules(
     linked.shell("sh libs/a/lib.sh > out.txt", outputs=["out.txt"])
     shutil.rmtree(repo.root / ".git/modules")
     assert _reproduce(linked).verdict == "identical"
+
+
+def test_files_of_a_submodule_are_tracked_as_its_commit_has_them(
+    repo: Repository, source: Repository
+) -> None:
+    inner = _inner(repo)
+    inner.write("same.txt", "1\n")
+    inner.write("edited.txt", "1\n")
+    inner.commit()
+    inner.write("edited.txt", "2\n")
+    inner.write("new.txt", "1\n")
+    names = ("same.txt", "edited.txt", "new.txt", "none.txt")
+    paths = [*(RepoPath(f"libs/a/{name}") for name in names), RepoPath("train.py")]
+
+    tracked = repo.open().git.tracked_in_submodules(paths)
+
+    assert tracked == {"libs/a/same.txt": inner.git("rev-parse", "HEAD:same.txt")}

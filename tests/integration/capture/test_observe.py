@@ -420,7 +420,7 @@ def test_ten_thousand_files_are_all_seen(scratch: Scratch) -> None:
     assert scratch.reads() == {f"images/{number}.png" for number in range(10_000)}
     logs = (scratch.live / "observed").glob("*.jsonl")
     n_lines = sum(log.read_bytes().count(b"\n") for log in logs)
-    assert n_lines == 10_004  # the process, the script twice, the images, the end
+    assert n_lines == 10_005  # the process, the script twice, the listing, the images, the end
 
 
 def test_switched_off_observer_stays_off_in_an_observed_run(scratch: Scratch) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from mlv.errors import GitError, StorageError
 from mlv.git.command import GitCommand
+from mlv.git.failures import git_failure
 from mlv.git.snapshot import take_snapshot
 from tests.integration.git.conftest import Workspace
 
@@ -132,3 +133,28 @@ def test_read_only_repository_is_a_storage_error(workspace: Workspace, directory
 
     with pytest.raises(StorageError):
         take_snapshot(workspace.open(), ref="refs/mlv/runs/one", message="m", when=0)
+
+
+@pytest.mark.parametrize(
+    ("complaint", "message"),
+    [
+        (
+            "fatal: unable to write loose object file: No space left on device",
+            "cannot use the Git repository: the disk is full",
+        ),
+        (
+            "error: unable to create temporary file: Read-only file system",
+            "cannot use the Git repository: the file system is read-only",
+        ),
+        (
+            "fatal: update_ref failed: couldn't write 'x.lock'",
+            "cannot write to the Git repository: update_ref failed: couldn't write 'x.lock'",
+        ),
+    ],
+)
+def test_disk_that_takes_nothing_is_told_plainly(complaint: str, message: str) -> None:
+    error = git_failure(("update-ref",), 128, complaint.encode())
+
+    assert isinstance(error, StorageError)
+    assert error.message == message
+    assert error.hint is not None

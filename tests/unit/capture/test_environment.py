@@ -21,9 +21,11 @@ def test_variables_are_those_on_the_list_and_no_secrets() -> None:
         "HOME": "/home/x",
         "TORCH_URL": "https://u:p@host/",
         "TFX": "x",
+        "CUBLAS_WORKSPACE_CONFIG": "ghp" + "_" + "Q1w2" * 9,
     }
 
     assert read_variables(env) == {
+        "CUBLAS_WORKSPACE_CONFIG": "***",
         "CUDA_VISIBLE_DEVICES": "0,1",
         "KERAS_BACKEND": "torch",
         "OMP_NUM_THREADS": "4",

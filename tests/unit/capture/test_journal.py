@@ -75,7 +75,7 @@ def test_times_are_microseconds_since_1970(writer: JournalWriter, tmp_path: Path
     assert before_us <= time_us <= time.time_ns() // 1_000
 
 
-def test_bad_values_are_counted_and_told_once(
+def test_bad_values_are_counted_and_each_cause_is_told_once(
     writer: JournalWriter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     writer.log({"a": "text", "b": 1, "c": [1, 2], "d": np.zeros(2)})
@@ -86,10 +86,29 @@ def test_bad_values_are_counted_and_told_once(
     journal = _read(writer, tmp_path)
     assert {name: points.values for name, points in journal.series.items()} == {"b": [1]}
     assert writer.problems == 8
-    assert journal.problems == (
-        "not logged: metric 'a' at step 0: 'text' is not a number",
-        "8 values in all were not logged",
-    )
+    assert [problem.partition(": ")[2].partition(":")[0] for problem in journal.problems] == [
+        "metric 'a' at step 0",
+        "metric 'c' at step 0",
+        "metric 'd' at step 0",
+        "step 'x'",
+        f"step {2**70}",
+        "step 2.5",
+        "",
+    ]
+    assert journal.problems[-1] == "8 values in all were not logged"
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_causes_are_few_and_short(
+    writer: JournalWriter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for step in range(3):
+        writer.log({f"m{number}": "x" * 300 for number in range(30)}, step=step)
+    writer.close()
+
+    *causes, total = _read(writer, tmp_path).problems
+    assert (len(causes), total) == (20, "90 values in all were not logged")
+    assert {len(cause) for cause in causes} == {len("not logged: ") + 200 + len("...")}
     assert capsys.readouterr().err.count("\n") == 1
 
 

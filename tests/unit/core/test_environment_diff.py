@@ -8,6 +8,7 @@ from mlv.core.environment_diff import (
     EnvironmentDiff,
     diff_determinism,
     diff_environments,
+    find_edited_packages,
 )
 
 GPU = Gpu(name="H200", memory_mib=143771, driver="570.1")
@@ -101,3 +102,20 @@ def test_seeds_and_switches_are_compared() -> None:
         EnvironmentChange(part="determinism", name="torch.deterministic", old="True", new=None),
         EnvironmentChange(part="determinism", name="torch.seed", old="1", new="2"),
     )
+
+
+def test_package_with_changes_that_no_commit_has_is_found_though_it_looks_the_same() -> None:
+    mine, numpy = PYTHON.distributions
+    edited = msgspec.structs.replace(mine, dirty=True)
+    python = msgspec.structs.replace(PYTHON, distributions=(edited, numpy))
+    with_changes = msgspec.structs.replace(ENVIRONMENT, interpreter=python)
+    assert diff_environments(with_changes, with_changes).empty
+    assert find_edited_packages(with_changes, with_changes) == ("mine",)
+    assert find_edited_packages(ENVIRONMENT, with_changes) == ("mine",)
+    assert find_edited_packages(ENVIRONMENT, ENVIRONMENT) == ()
+
+
+def test_variable_that_is_unset_is_not_called_as_one_that_is_empty() -> None:
+    change = EnvironmentChange(part="variable", name="X", old=None, new="")
+    assert change.sides == ("unset", "empty")
+    assert EnvironmentChange(part="package", name="x", old=None, new="1").sides == (None, "1")

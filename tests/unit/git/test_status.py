@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from mlv.git.command import Output
-from mlv.git.status import Change, parse_status
+from mlv.git.status import Change, Entry, parse_status
 
 
 def _answer(stdout: bytes, stderr: bytes = b"") -> Output:
@@ -23,7 +23,10 @@ def test_changes_are_read_with_any_name() -> None:
         b"? nested/\0",
     )
 
-    assert parse_status(answer) == (
+    changes = parse_status(answer)
+    assert tuple(
+        Change(path=x.path, kind=x.kind, is_submodule=x.is_submodule) for x in changes
+    ) == (
         Change(path=b"staged name", kind="staged"),
         Change(path=b"new\nline", kind="modified"),
         Change(path=b"\xff", kind="deleted"),
@@ -35,6 +38,26 @@ def test_changes_are_read_with_any_name() -> None:
         Change(path=b"new file", kind="untracked"),
         Change(path=b"nested", kind="repository"),
     )
+
+
+def test_changes_say_what_head_and_the_index_have() -> None:
+    answer = _answer(
+        b"1 MM N... 100644 100755 100755 1111 2222 both\0"
+        b"1 D. N... 100644 000000 000000 1111 0000 out\0"
+        b"1 A. N... 000000 100644 100644 0000 2222 new\0"
+        b"u UU N... 100644 100644 100644 100644 1 2 3 conflict\0"
+        b"u UA N... 000000 000000 100644 100644 0 0 3 theirs\0"
+        b"? file\0",
+    )
+
+    assert [(each.committed, each.staged) for each in parse_status(answer)] == [
+        (Entry(mode="100644", blob_id="1111"), Entry(mode="100755", blob_id="2222")),
+        (Entry(mode="100644", blob_id="1111"), None),
+        (None, Entry(mode="100644", blob_id="2222")),
+        (Entry(mode="100644", blob_id="2"), None),
+        (Entry(mode="100644", blob_id="3"), None),
+        (None, None),
+    ]
 
 
 def test_directories_that_git_may_not_list_are_reported() -> None:
