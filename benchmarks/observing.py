@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.measure import Case, measure_in_turn
 from benchmarks.report import Comparison, Limit, Quantity
 from benchmarks.units import format_size
-from mlv.capture.observe import observer_environment
+from mlv.capture.observing.observe import observer_environment
 
 N_FILES = 10_000
 N_FEW_FILES = 100

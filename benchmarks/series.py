@@ -14,11 +14,11 @@ import numpy as np
 import zstandard
 
 from benchmarks.training.figures import OWN, Figure, Row, Unit
-from mlv.capture.journal import JournalWriter
-from mlv.capture.journal_reader import read_journal
-from mlv.capture.points import Points
-from mlv.capture.series_file import SeriesContent, decode_series, encode_series
-from mlv.capture.summary import summarize
+from mlv.capture.journal.points import Points
+from mlv.capture.journal.reader import read_journal
+from mlv.capture.journal.series_file import SeriesContent, decode_series, encode_series
+from mlv.capture.journal.summary import summarize
+from mlv.capture.journal.writer import JournalWriter
 
 N_POINTS = 1_000_000
 MOST_SEAL_S = 1.0

@@ -53,7 +53,7 @@ def _load(path: Path, name: str, file_type: type[FileT]) -> FileT:
     """Return what a file says; that it says nothing when it is not there."""
     if not path.is_file():
         return file_type()
-    from mlv.capture.documents import read_document
+    from mlv.capture.documents.documents import read_document
 
     content = read_document(path, name)
     content = _without_empty({} if content is None else content, file_type)

@@ -9,7 +9,7 @@ from mlv.api import open_runs
 from mlv.api.attaching import Attaching
 from mlv.api.ending import Ending, ending_of, unwatch_exit
 from mlv.api.guard import never_raises, say
-from mlv.capture.run_directory import NESTED
+from mlv.capture.execution.run_directory import NESTED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from mlv.capture.run_directory import ATTACHMENTS, MAX_ATTACHMENT_BYTES
+from mlv.capture.execution.run_directory import ATTACHMENTS, MAX_ATTACHMENT_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mlv.api.active_run import ActiveRun
 
-_RUN_DIR = "MLV_RUN_DIR"  # of mlv.capture.observe, which needs more than the standard library
+_RUN_DIR = "MLV_RUN_DIR"  # of mlv.capture.observing.observe, which is costly to import
 _NESTED = "MLV_RUN_NESTED"
 """Names, to processes that a script starts, the directory of the nested run they belong to."""
 

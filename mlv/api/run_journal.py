@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from mlv.capture.journal import JournalWriter
+from mlv.capture.journal.writer import JournalWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

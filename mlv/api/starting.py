@@ -12,7 +12,7 @@ from mlv.api.active_run import ActiveRun
 from mlv.api.ending import ending_of_program, watch_exit
 from mlv.api.guard import say
 from mlv.api.run_journal import RunJournal
-from mlv.capture.run_directory import NESTED
+from mlv.capture.execution.run_directory import NESTED
 from mlv.core.ulid import encode_ulid
 from mlv.errors import MlvError, NotPossibleError, UsageError
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from mlv.capture.liveness import ProcessIdentity
+from mlv.capture.execution.liveness import ProcessIdentity
 from mlv.core.canonical import decode_record, encode_record
 from mlv.core.digest import digest_of
 from mlv.core.environment import Environment

@@ -15,8 +15,8 @@ from mlv.app.live_run import (
     was_sealed,
 )
 from mlv.app.workspace import Workspace
-from mlv.capture.heartbeat import LOST_AFTER_S, silence_s
-from mlv.capture.liveness import find_command, is_alive, uptime_s, was_booted_since
+from mlv.capture.execution.heartbeat import LOST_AFTER_S, silence_s
+from mlv.capture.execution.liveness import find_command, is_alive, uptime_s, was_booted_since
 from mlv.core.ids import RunId
 from mlv.core.run import Run
 from mlv.core.run_ref import RunSet, resolve_run

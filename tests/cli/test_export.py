@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from mlv.capture.journal import JournalWriter
+from mlv.capture.journal.writer import JournalWriter
 from tests.integration.app.live_runs import begin, lose, seal
 from tests.support.repository import Repository
 

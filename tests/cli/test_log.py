@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from mlv.capture.journal import JournalWriter
+from mlv.capture.journal.writer import JournalWriter
 from tests.integration.app.live_runs import begin, lose
 from tests.support.repository import Repository, normalize
 from tests.support.stored_objects import damage_object

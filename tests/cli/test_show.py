@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from mlv.capture.journal import JournalWriter
+from mlv.capture.journal.writer import JournalWriter
 from tests.integration.app.live_runs import begin, lose, print_line, recorded_elsewhere, seal
 from tests.support.repository import Repository, normalize
 

@@ -10,7 +10,7 @@ import msgspec
 
 from mlv.app.record.params import PARAMS_FILES
 from mlv.app.workspace import Workspace
-from mlv.capture.params import read_params_file
+from mlv.capture.documents.params import read_params_file
 from mlv.core.digest import digest_of
 from mlv.core.params import Param, ParamValue, flatten_params
 from mlv.core.paths import RepoPath

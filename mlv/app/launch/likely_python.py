@@ -9,8 +9,8 @@ from itertools import dropwhile
 from pathlib import Path, PurePath
 
 from mlv.app.record.begin import RunRequest
-from mlv.capture.executable import resolve_executable
-from mlv.capture.interpreter import find_interpreter
+from mlv.capture.execution.executable import resolve_executable
+from mlv.capture.surroundings.interpreter import find_interpreter
 from mlv.errors import MlvError
 
 _PYTHON = re.compile(r"(python|pypy)[0-9.]*")

@@ -15,9 +15,9 @@ from mlv.app.reporter import Reporter
 from mlv.app.restore.change import applied_change, read_state
 from mlv.app.workspace import Workspace
 from mlv.app.worktree_lock import worktree_lock
-from mlv.capture.document_text import read_text
-from mlv.capture.edit_document import set_value
-from mlv.capture.params import read_params_file
+from mlv.capture.documents.document_text import read_text
+from mlv.capture.documents.edit_document import set_value
+from mlv.capture.documents.params import read_params_file
 from mlv.capture.redact import Redactor
 from mlv.core.enumeration import enumerate_some
 from mlv.core.operation import ChangeWorktree, FileChange, FileState, WorktreeChange

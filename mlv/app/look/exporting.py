@@ -16,8 +16,8 @@ from mlv.app.look.unsealed import FoundRun, find_any_run
 from mlv.app.record.resumption import SYSTEM_PREFIX
 from mlv.app.record.series import load_series
 from mlv.app.workspace import Workspace
-from mlv.capture.points import Points
-from mlv.capture.run_directory import ATTACHMENTS
+from mlv.capture.execution.run_directory import ATTACHMENTS
+from mlv.capture.journal.points import Points
 from mlv.core.params import flatten_params
 from mlv.core.scalars import Scalar
 from mlv.errors import NotPossibleError, StorageError

@@ -13,8 +13,8 @@ from mlv.app.look.unsealed import FoundRun, LiveDirectory, find_any_run
 from mlv.app.record.resumption import SYSTEM_PREFIX
 from mlv.app.runs import is_going_on, read_runs
 from mlv.app.workspace import Workspace
-from mlv.capture.journal_tail import JournalTail, NewestPoint
-from mlv.capture.live_log import read_finished_log, read_live_log
+from mlv.capture.execution.live_log import read_finished_log, read_live_log
+from mlv.capture.journal.tail import JournalTail, NewestPoint
 from mlv.core.run import Run
 from mlv.errors import NoSuchRunError
 

@@ -11,8 +11,8 @@ from typing import BinaryIO
 import msgspec
 
 from mlv.app.look.exporting import ExportedRun, SeriesFormat
-from mlv.capture.points import Points, as_lists
-from mlv.capture.series_file import SeriesColumns, make_columns, make_table
+from mlv.capture.journal.points import Points, as_lists
+from mlv.capture.journal.series_file import SeriesColumns, make_columns, make_table
 from mlv.core.scalars import scalar_of
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - it is much quicker without a time zone

@@ -14,7 +14,7 @@ from mlv.app.record.left_out import LeavingOut
 from mlv.app.record.params import read_selected
 from mlv.app.record.partial import lists_some, pick_listed
 from mlv.app.workspace import Workspace
-from mlv.capture.metrics_file import read_metrics_file
+from mlv.capture.metrics.metrics_file import read_metrics_file
 from mlv.core.paths import RepoPath
 from mlv.core.run import API, Input, Metric, Output, ParamSource, Run
 from mlv.core.scalars import scalar_of

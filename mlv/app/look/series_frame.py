@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlv.app.look.exporting import find_series
 from mlv.app.workspace import Workspace
-from mlv.capture.series_file import SeriesColumns, make_columns
+from mlv.capture.journal.series_file import SeriesColumns, make_columns
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ import msgspec
 
 from mlv.app.look.unsealed import FoundRun, find_any_run
 from mlv.app.workspace import Workspace
-from mlv.capture.live_log import read_live_log
+from mlv.capture.execution.live_log import read_live_log
 from mlv.core.environment import Environment
 from mlv.core.ids import shorten_ids
 from mlv.core.run import Content, Run

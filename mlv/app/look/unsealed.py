@@ -14,10 +14,10 @@ from mlv.app.record.logged_secrets import redact_journal
 from mlv.app.record.metrics import gather_metrics, read_events
 from mlv.app.runs import KnownRuns, find_run, load_unsealed, read_runs
 from mlv.app.workspace import Workspace
-from mlv.capture.heartbeat import find_last_beat_ns
-from mlv.capture.journal_reader import Journal, read_journal, read_journal_events
-from mlv.capture.run_directory import NESTED
-from mlv.capture.series_file import SeriesContent
+from mlv.capture.execution.heartbeat import find_last_beat_ns
+from mlv.capture.execution.run_directory import NESTED
+from mlv.capture.journal.reader import Journal, read_journal, read_journal_events
+from mlv.capture.journal.series_file import SeriesContent
 from mlv.core.ids import RunId
 from mlv.core.run import API, Input, ParamSource, Run, Status
 

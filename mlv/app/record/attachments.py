@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 
 from mlv.app.workspace import Workspace
+from mlv.capture.execution.run_directory import ATTACHMENTS, MAX_ATTACHMENT_BYTES
 from mlv.capture.redact import Redactor
-from mlv.capture.run_directory import ATTACHMENTS, MAX_ATTACHMENT_BYTES
 from mlv.core.enumeration import enumerate_some
 from mlv.core.run import Content
 from mlv.core.secret_shapes import find_secret

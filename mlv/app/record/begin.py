@@ -25,8 +25,8 @@ from mlv.app.record.params import read_params, store_params_files
 from mlv.app.reporter import Reporter
 from mlv.app.runs import read_runs
 from mlv.app.workspace import Workspace
-from mlv.capture.executable import resolve_executable
-from mlv.capture.liveness import process_identity
+from mlv.capture.execution.executable import resolve_executable
+from mlv.capture.execution.liveness import process_identity
 from mlv.capture.redact import Redactor
 from mlv.core.enumeration import enumerate_some
 from mlv.core.ids import RunId, format_run_id, format_run_name

@@ -16,7 +16,7 @@ from mlv.app.live_run import END_FILE, RunStart, find_start, list_live
 from mlv.app.record.touched import began_ns
 from mlv.app.runs import is_going_on
 from mlv.app.workspace import Workspace
-from mlv.capture.observe import read_observations
+from mlv.capture.observing.observe import read_observations
 from mlv.core.ids import RunId
 from mlv.core.paths import RepoPath, is_below
 from mlv.core.run import Output, Run

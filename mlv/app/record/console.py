@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 
 from mlv.app.workspace import Workspace
-from mlv.capture.kept_log import finish_log
+from mlv.capture.execution.kept_log import finish_log
+from mlv.capture.execution.redact_log import redact_log
 from mlv.capture.redact import Redactor
-from mlv.capture.redact_log import redact_log
 from mlv.core.run import Content
 from mlv.store.failures import storage_errors
 

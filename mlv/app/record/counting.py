@@ -8,7 +8,7 @@ from collections.abc import Collection, Container, Iterable, Iterator
 from mlv.app.live_run import RunStart
 from mlv.app.record.left_out import LeavingOut
 from mlv.app.workspace import Workspace
-from mlv.capture.observe import FileSignature, Observations
+from mlv.capture.observing.observe import FileSignature, Observations
 from mlv.core.paths import RepoPath, is_below, unescape_name
 from mlv.worktree.paths import is_inside, is_url, real_path, repo_path
 

@@ -14,10 +14,10 @@ from mlv.app.record.known_environment import find_environment, store_environment
 from mlv.app.record.own_python import choose_process
 from mlv.app.record.seen import Seen
 from mlv.app.workspace import Workspace
-from mlv.capture.container import find_container
-from mlv.capture.environment import find_lock_files, read_variables
-from mlv.capture.interpreter import find_interpreter, read_interpreter
-from mlv.capture.machine import read_machine
+from mlv.capture.surroundings.container import find_container
+from mlv.capture.surroundings.interpreter import find_interpreter, read_interpreter
+from mlv.capture.surroundings.machine import read_machine
+from mlv.capture.surroundings.variables import find_lock_files, read_variables
 from mlv.core.environment import Distribution, Environment, Interpreter
 from mlv.core.run import Content
 from mlv.errors import MlvError

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
-from mlv.capture.journal_reader import Journal
+from mlv.capture.journal.reader import Journal
 from mlv.capture.redact import Redactor
 from mlv.core.enumeration import enumerate_some
 from mlv.core.run import ParamTree

@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping
 from mlv.app.live_run import LiveRun
 from mlv.app.record.touched import began_ns
 from mlv.app.workspace import Workspace
-from mlv.capture.observe import UNKNOWN_SIGNATURE, FileSignature
-from mlv.capture.observed_lines import read_lines
+from mlv.capture.observing.observe import UNKNOWN_SIGNATURE, FileSignature
+from mlv.capture.observing.observed_lines import read_lines
 from mlv.core.paths import RepoPath
 from mlv.worktree.birth import read_birth_ns
 from mlv.worktree.paths import real_path

@@ -13,11 +13,11 @@ from mlv.app.record.seen import Seen, has_changed
 from mlv.app.record.series import inline_series, microseconds_of
 from mlv.app.record.touched import began_ns
 from mlv.app.workspace import Workspace
-from mlv.capture.journal_reader import Journal
-from mlv.capture.metrics_file import read_metrics_file
-from mlv.capture.points import Points
-from mlv.capture.series_file import SeriesContent, encode_series
-from mlv.capture.summary import summarize
+from mlv.capture.journal.points import Points
+from mlv.capture.journal.reader import Journal
+from mlv.capture.journal.series_file import SeriesContent, encode_series
+from mlv.capture.journal.summary import summarize
+from mlv.capture.metrics.metrics_file import read_metrics_file
 from mlv.core.ids import RunId
 from mlv.core.run import API, Content, Metric, Series
 from mlv.core.scalars import scalar_of
@@ -149,7 +149,7 @@ def read_events(start: RunStart) -> tuple[list[Found], list[str]]:
     found: list[Found] = []
     problems: list[str] = []
     for directory in start.tensorboard:
-        from mlv.capture.tensorboard import read_event_files
+        from mlv.capture.metrics.tensorboard import read_event_files
 
         events = read_event_files(os_path(Path(start.root), directory), since_ns=began_ns(start))
         problems += [f"TensorBoard events in {directory}: {each}" for each in events.problems]

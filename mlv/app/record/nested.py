@@ -19,8 +19,8 @@ from mlv.app.record.logged_secrets import redact_journal
 from mlv.app.record.metrics import seal_found
 from mlv.app.record.series import microseconds_of
 from mlv.app.workspace import Workspace
-from mlv.capture.journal_reader import Journal, Nested, read_journal
-from mlv.capture.run_directory import NESTED
+from mlv.capture.execution.run_directory import NESTED
+from mlv.capture.journal.reader import Journal, Nested, read_journal
 from mlv.core.ids import RunId, parse_run_id
 from mlv.core.paths import RepoPath
 from mlv.core.run import API, Output, ParamSource, Run, Status

@@ -14,7 +14,7 @@ from mlv.app.record.left_out import LeavingOut
 from mlv.app.record.partial import fingerprint_of, has_others, pick_below
 from mlv.app.record.seen import Seen
 from mlv.app.workspace import Workspace
-from mlv.capture.observe import UNKNOWN_SIGNATURE, FileSignature
+from mlv.capture.observing.observe import UNKNOWN_SIGNATURE, FileSignature
 from mlv.core.paths import RepoPath, unescape_name
 from mlv.core.run import Input
 from mlv.core.tree import Fingerprint, TreeEntry

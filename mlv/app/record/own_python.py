@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
 
-from mlv.capture.observe import ObservedProcess
+from mlv.capture.observing.observe import ObservedProcess
 
 _CODE_SUFFIXES = (".py", ".ipynb")
 _KERNELS = ("ipykernel_launcher", "ipykernel")

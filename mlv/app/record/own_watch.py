@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mlv.capture.audit_hook import install
-from mlv.capture.frameworks import describe
-from mlv.capture.observe import observer_environment
-from mlv.capture.observed_code import ExecutedCode
-from mlv.capture.observed_log import ObservedLog
-from mlv.capture.observed_places import Places, own_prefixes
-from mlv.capture.observed_processes import Processes
+from mlv.capture.observing.audit_hook import install
+from mlv.capture.observing.frameworks import describe
+from mlv.capture.observing.observe import observer_environment
+from mlv.capture.observing.observed_code import ExecutedCode
+from mlv.capture.observing.observed_log import ObservedLog
+from mlv.capture.observing.observed_places import Places, own_prefixes
+from mlv.capture.observing.observed_processes import Processes
 
 
 class OwnWatch:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mlv.app.workspace import Workspace
-from mlv.capture.params import params_from_argv, read_params_file
+from mlv.capture.documents.params import params_from_argv, read_params_file
 from mlv.capture.redact import Redactor
 from mlv.core.enumeration import enumerate_some
 from mlv.core.paths import RepoPath

@@ -26,8 +26,8 @@ from mlv.app.record.code import snapshot_ref
 from mlv.app.record.seal import publish_run, seal_run
 from mlv.app.runs import find_alive
 from mlv.app.workspace import Workspace
-from mlv.capture.heartbeat import SEALED_AFTER_S, age_s, silence_s
-from mlv.capture.scheduler import load_stop
+from mlv.capture.execution.heartbeat import SEALED_AFTER_S, age_s, silence_s
+from mlv.capture.execution.scheduler import load_stop
 from mlv.core.ids import RunId
 from mlv.core.run import Run
 from mlv.core.state import reduce_operations

@@ -9,8 +9,8 @@ import msgspec
 from mlv.app.record.series import load_series
 from mlv.app.runs import find_run, read_runs
 from mlv.app.workspace import Workspace
-from mlv.capture.journal_reader import Resumption
-from mlv.capture.points import Points, join, select
+from mlv.capture.journal.points import Points, join, select
+from mlv.capture.journal.reader import Resumption
 from mlv.core.ids import RunId
 from mlv.core.run import API, Run
 from mlv.errors import AmbiguousRunError, MlvError

@@ -13,14 +13,14 @@ from mlv.app.record.begin import RunRequest, abandon_run, begin_run
 from mlv.app.record.seal import publish_run, seal_run
 from mlv.app.reporter import Reporter
 from mlv.app.workspace import Workspace
-from mlv.capture.heartbeat import beating
-from mlv.capture.observe import observer_environment
-from mlv.capture.process import Companion, Execution, Outcome, execute
-from mlv.capture.scheduler import find_stop, save_stop
-from mlv.capture.signals import Signals
-from mlv.capture.strace import strace_argv
-from mlv.capture.streams import Passthrough
-from mlv.capture.system_usage import SystemSampler
+from mlv.capture.execution.heartbeat import beating
+from mlv.capture.execution.process import Companion, Execution, Outcome, execute
+from mlv.capture.execution.scheduler import find_stop, save_stop
+from mlv.capture.execution.signals import Signals
+from mlv.capture.execution.streams import Passthrough
+from mlv.capture.execution.system_usage import SystemSampler
+from mlv.capture.observing.observe import observer_environment
+from mlv.capture.observing.strace import strace_argv
 from mlv.core.run import Run, Status
 from mlv.errors import MlvError, RecordingFailedError
 from mlv.store.failures import storage_errors

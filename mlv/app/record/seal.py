@@ -22,7 +22,7 @@ from mlv.app.record.seen import see
 from mlv.app.record.touched import began_ns
 from mlv.app.record.used_code import find_used
 from mlv.app.workspace import Workspace
-from mlv.capture.journal_reader import Journal, read_journal
+from mlv.capture.journal.reader import Journal, read_journal
 from mlv.core.operation import PublishRun
 from mlv.core.run import Content, Run
 from mlv.core.state import reduce_operations

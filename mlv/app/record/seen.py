@@ -15,7 +15,7 @@ from mlv.app.record.left_out import describe_held
 from mlv.app.record.made import find_made
 from mlv.app.record.touched import CODE_SUFFIXES, began_ns, find_touched
 from mlv.app.workspace import Workspace
-from mlv.capture.observe import (
+from mlv.capture.observing.observe import (
     UNKNOWN_SIGNATURE,
     FileSignature,
     Observations,

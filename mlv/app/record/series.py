@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from mlv.app.workspace import Workspace
-from mlv.capture.points import Points, as_lists
-from mlv.capture.series_file import SeriesContent, decode_series
+from mlv.capture.journal.points import Points, as_lists
+from mlv.capture.journal.series_file import SeriesContent, decode_series
 from mlv.core.run import Run, Series
 from mlv.core.scalars import number_of, scalar_of
 

@@ -20,7 +20,7 @@ from mlv.app.reproduce.preflight import Blocker, Preflight, check_run
 from mlv.app.reproduce.sandbox import build_sandbox, remove_sandbox, sandbox_directory
 from mlv.app.runs import find_run
 from mlv.app.workspace import Workspace
-from mlv.capture.streams import Passthrough
+from mlv.capture.execution.streams import Passthrough
 from mlv.core.environment_diff import EnvironmentDiff
 from mlv.core.paths import RepoPath
 from mlv.core.run import API, ParamSource, Reproduction, Run, Tolerance

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import mlv
-from mlv.capture.journal_reader import read_journal
+from mlv.capture.journal.reader import read_journal
 
 _PACKAGE = Path(mlv.__file__).parent
 _OLD = ("3.8", "3.9")

@@ -16,7 +16,7 @@ from mlv.app.publish import read_invocation
 from mlv.app.record.begin import RunRequest, begin_run
 from mlv.app.record.seal import publish_run, seal_run
 from mlv.app.reporter import SilentReporter
-from mlv.capture.liveness import process_identity
+from mlv.capture.execution.liveness import process_identity
 from mlv.core.run import Run
 from tests.support.repository import Repository
 

@@ -13,7 +13,7 @@ from mlv.app.live_run import list_live
 from mlv.app.look.listing import list_runs
 from mlv.app.publish import read_invocation
 from mlv.app.record.recover import Recovered, recover_runs
-from mlv.capture.liveness import find_command
+from mlv.capture.execution.liveness import find_command
 from mlv.core.run import Run
 from tests.support.repository import Repository
 

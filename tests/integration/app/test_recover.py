@@ -13,7 +13,7 @@ import pytest
 from mlv.app.live_run import End, list_live, save_end
 from mlv.app.look.listing import list_runs
 from mlv.app.record.recover import Recovered
-from mlv.capture.scheduler import Stop, save_stop
+from mlv.capture.execution.scheduler import Stop, save_stop
 from tests.integration.app.lost_runs import kill_mid_run, listed, recover, recover_all
 from tests.support.repository import Repository
 

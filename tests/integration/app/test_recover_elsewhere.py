@@ -14,8 +14,8 @@ from mlv.app.live_run import End, LiveRun, list_live, load_start, save_start
 from mlv.app.publish import read_invocation
 from mlv.app.record.recover import Recovered
 from mlv.app.record.seal import publish_run, seal_run
-from mlv.capture.heartbeat import LOST_AFTER_S, SEALED_AFTER_S
-from mlv.capture.liveness import find_command, uptime_s
+from mlv.capture.execution.heartbeat import LOST_AFTER_S, SEALED_AFTER_S
+from mlv.capture.execution.liveness import find_command, uptime_s
 from mlv.errors import NoSuchRunError, NotPossibleError
 from tests.integration.app.lost_runs import kill_mid_run, listed, recover, recover_all
 from tests.support.repository import Repository, read_tree

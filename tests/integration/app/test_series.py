@@ -13,8 +13,8 @@ from mlv.app.live_run import LiveRun
 from mlv.app.look.exporting import find_series
 from mlv.app.look.series_frame import series_frame
 from mlv.app.record.series import load_series, microseconds_of, read_series
-from mlv.capture.journal import JournalWriter
-from mlv.capture.points import Points, as_lists, list_of_numbers
+from mlv.capture.journal.points import Points, as_lists, list_of_numbers
+from mlv.capture.journal.writer import JournalWriter
 from mlv.core.run import Metric, Run
 from mlv.errors import NotPossibleError
 from tests.integration.app.live_runs import begin, lose, seal

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mlv.capture.observe import Observations, observer_environment, read_observations
+from mlv.capture.observing.observe import Observations, observer_environment, read_observations
 
 _VERSIONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 

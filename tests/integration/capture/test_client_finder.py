@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import mlv
-from mlv.capture.observe import observer_environment
+from mlv.capture.observing.observe import observer_environment
 from tests.integration.capture.conftest import Scratch
 
 OWN = str(Path(mlv.__file__))

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mlv.capture.interpreter import find_interpreter, read_interpreter
-from mlv.capture.interpreter_cache import InterpreterFacts
+from mlv.capture.surroundings.interpreter import find_interpreter, read_interpreter
+from mlv.capture.surroundings.interpreter_cache import InterpreterFacts
 from mlv.core.environment import Distribution
 
 LONG_AGO = time.time() - 3600

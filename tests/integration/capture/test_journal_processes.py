@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mlv.capture.journal_reader import read_journal
-from mlv.capture.points import as_lists, list_of_wholes
+from mlv.capture.journal.points import as_lists, list_of_wholes
+from mlv.capture.journal.reader import read_journal
 
 PYTHON = sys.executable
 N_KILLS = int(os.environ.get("MLV_TEST_KILLS", "5"))
@@ -20,7 +20,9 @@ MOST_LOST_S = 0.25
 def _run(
     live: Path, code: str, *options: str, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    program = f"from mlv.capture.journal import JournalWriter\nw = JournalWriter({str(live)!r})\n"
+    program = (
+        f"from mlv.capture.journal.writer import JournalWriter\nw = JournalWriter({str(live)!r})\n"
+    )
     return subprocess.run(
         [PYTHON, *options, "-c", program + code], capture_output=True, text=True, check=check
     )
@@ -29,7 +31,7 @@ def _run(
 def test_importing_the_journal_loads_the_standard_library_alone() -> None:
     code = """
 import sys
-import mlv.capture.journal
+import mlv.capture.journal.writer
 roots = {name.partition(".")[0] for name in sys.modules}
 print(sorted(roots - sys.stdlib_module_names - {"__main__", "__mp_main__", "mlv"}))
 """
@@ -74,7 +76,7 @@ def test_children_of_multiprocessing_log_too(tmp_path: Path, method: str) -> Non
     script = tmp_path / "main.py"
     script.write_text(f"""
 import multiprocessing
-from mlv.capture.journal import JournalWriter
+from mlv.capture.journal.writer import JournalWriter
 w = JournalWriter({str(tmp_path)!r})
 def work(n):
     w.log({{"child": n}}, step=n)
@@ -185,7 +187,7 @@ w.log({"a": 1})
 def test_what_does_not_fit_into_memory_while_the_disk_is_full_is_counted(tmp_path: Path) -> None:
     code = """
 import resource
-import mlv.capture.journal_backlog as backlog
+import mlv.capture.journal.backlog as backlog
 backlog.MAX_BACKLOG_BYTES = 1000
 w.log({"a": 1}); w.flush()
 resource.setrlimit(resource.RLIMIT_FSIZE, (400, 1 << 30))
@@ -217,7 +219,9 @@ while True:
     n += 1
     if n == 1: print(flush=True)
 """
-    program = f"from mlv.capture.journal import JournalWriter\nw = JournalWriter('live')\n{code}"
+    program = (
+        f"from mlv.capture.journal.writer import JournalWriter\nw = JournalWriter('live')\n{code}"
+    )
     for number in range(N_KILLS):
         live = tmp_path / f"{number}"
         live.mkdir()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlv.capture.observe import FileSignature, ObservedWrite
+from mlv.capture.observing.observe import FileSignature, ObservedWrite
 from tests.integration.capture.conftest import Scratch
 
 PYTHON = sys.executable

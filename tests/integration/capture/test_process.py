@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from mlv.capture.executable import resolve_executable
-from mlv.capture.kept_log import LIMIT_BYTES, finish_log
-from mlv.capture.process import Execution, Outcome, execute
-from mlv.capture.streams import Passthrough
+from mlv.capture.execution.executable import resolve_executable
+from mlv.capture.execution.kept_log import LIMIT_BYTES, finish_log
+from mlv.capture.execution.process import Execution, Outcome, execute
+from mlv.capture.execution.streams import Passthrough
 from mlv.errors import CommandNotExecutableError
 
 PYTHON = sys.executable
@@ -21,8 +21,8 @@ PYTHON = sys.executable
 EXECUTE = """
 import json, os, sys
 from pathlib import Path
-from mlv.capture.executable import resolve_executable
-from mlv.capture.process import Execution, execute
+from mlv.capture.execution.executable import resolve_executable
+from mlv.capture.execution.process import Execution, execute
 
 live, *argv = sys.argv[1:]
 execution = Execution(

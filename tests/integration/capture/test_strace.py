@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlv.capture.strace import strace_argv
+from mlv.capture.observing.strace import strace_argv
 from mlv.errors import NotPossibleError
 from tests.integration.capture.conftest import Scratch
 

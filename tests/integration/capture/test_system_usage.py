@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from mlv.capture import system_usage
-from mlv.capture.journal_reader import read_journal
-from mlv.capture.process import Totals
-from mlv.capture.process_tree import ProcessTree, list_processes
-from mlv.capture.system_usage import SystemSampler, read_network_bytes
+from mlv.capture.execution import system_usage
+from mlv.capture.execution.process import Totals
+from mlv.capture.execution.process_tree import ProcessTree, list_processes
+from mlv.capture.execution.system_usage import SystemSampler, read_network_bytes
+from mlv.capture.journal.reader import read_journal
 
 _MIB = 1 << 20
 _WAIT = "print('ready', flush=True)\nsys.stdin.read()"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mlv.api.attachments import format_dict, format_text, safe_name, write_attachment
-from mlv.capture.run_directory import MAX_ATTACHMENT_BYTES
+from mlv.capture.execution.run_directory import MAX_ATTACHMENT_BYTES
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from mlv.api.active_run import ActiveRun
 from mlv.api.run_journal import RunJournal
-from mlv.capture.journal_reader import read_journal
+from mlv.capture.journal.reader import read_journal
 from mlv.core.canonical import encode_record
 from mlv.core.run import ParamSource
 from tests.property import profile

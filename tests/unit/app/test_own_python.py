@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mlv.app.record.own_python import choose_process
-from mlv.capture.observe import ObservedProcess
+from mlv.capture.observing.observe import ObservedProcess
 
 
 @pytest.fixture

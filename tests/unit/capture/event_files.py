@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlv.capture.crc32c import masked_crc32c
+from mlv.capture.metrics.crc32c import masked_crc32c
 
 
 def scalar_event(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mlv.capture.container import find_container
+from mlv.capture.surroundings.container import find_container
 
 _MOUNT = "100 99 0:50 {root} / rw - {kind} {source} {options}\n"
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlv.capture.control_group import Limits, read_limits
+from mlv.capture.surroundings.control_group import Limits, read_limits
 
 
 def _write(root: Path, files: dict[str, str]) -> None:

@@ -6,7 +6,7 @@ import importlib
 import pytest
 
 
-@pytest.mark.parametrize("name", ["params", "redact"])
+@pytest.mark.parametrize("name", ["documents.params", "redact"])
 def test_examples_in_docstrings_are_true(name: str) -> None:
     results = doctest.testmod(importlib.import_module(f"mlv.capture.{name}"))
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlv.capture.edit_document import parse_value, set_value
+from mlv.capture.documents.edit_document import parse_value, set_value
 from mlv.errors import UsageError
 
 _YAML = """\

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlv.capture.environment import find_lock_files, read_variables
+from mlv.capture.surroundings.variables import find_lock_files, read_variables
 
 
 def test_variables_are_those_on_the_list_and_no_secrets() -> None:

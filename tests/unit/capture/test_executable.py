@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mlv.capture.executable import resolve_executable
+from mlv.capture.execution.executable import resolve_executable
 from mlv.errors import CommandNotExecutableError, CommandNotFoundError, MlvError
 from tests.support.unprivileged import as_nobody, let_everybody_in
 

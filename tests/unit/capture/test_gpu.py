@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mlv.capture import gpu
-from mlv.capture.gpu import GpuMonitor, find_gpus
+from mlv.capture.execution import gpu
+from mlv.capture.execution.gpu import GpuMonitor, find_gpus
 
 
 class FakeError(Exception):

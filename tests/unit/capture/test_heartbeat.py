@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mlv.capture import heartbeat
-from mlv.capture.heartbeat import beat, beating, find_last_beat_ns, silence_s
+from mlv.capture.execution import heartbeat
+from mlv.capture.execution.heartbeat import beat, beating, find_last_beat_ns, silence_s
 
 
 @pytest.fixture

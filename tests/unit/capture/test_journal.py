@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlv.capture.journal import JournalWriter
-from mlv.capture.journal_file import frame
-from mlv.capture.journal_reader import Journal, Nested, Resumption, read_journal
-from mlv.capture.points import MANY, as_lists
+from mlv.capture.journal.file import frame
+from mlv.capture.journal.points import MANY, as_lists
+from mlv.capture.journal.reader import Journal, Nested, Resumption, read_journal
+from mlv.capture.journal.writer import JournalWriter
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mlv.capture.kept_log import KeptLog, LogWriter, finish_log
+from mlv.capture.execution.kept_log import KeptLog, LogWriter, finish_log
 
 
 def _write(path: Path, data: bytes, chunk: int = 7) -> LogWriter:

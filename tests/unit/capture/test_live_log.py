@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from mlv.capture import live_log
-from mlv.capture.kept_log import LogWriter, finish_log
-from mlv.capture.live_log import read_finished_log, read_live_log
+from mlv.capture.execution import live_log
+from mlv.capture.execution.kept_log import LogWriter, finish_log
+from mlv.capture.execution.live_log import read_finished_log, read_live_log
 
 LIMIT = 10
 

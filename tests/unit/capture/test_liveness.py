@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mlv.capture.liveness import (
+from mlv.capture.execution.liveness import (
     ProcessIdentity,
     is_alive,
     process_identity,

@@ -7,8 +7,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from mlv.capture import gpu_driver
-from mlv.capture.machine import read_machine
+from mlv.capture.surroundings import gpu_driver
+from mlv.capture.surroundings.machine import read_machine
 from mlv.core.canonical import decode_record, encode_record
 from mlv.core.environment import Environment, Gpu
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mlv.capture import table_file
-from mlv.capture.metrics_file import FileMetrics, read_metrics_file
-from mlv.capture.points import Points, as_lists
+from mlv.capture.journal.points import Points, as_lists
+from mlv.capture.metrics import table_file
+from mlv.capture.metrics.metrics_file import FileMetrics, read_metrics_file
 from mlv.errors import UnreadableFileError
 
 

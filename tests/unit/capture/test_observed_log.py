@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from mlv.capture import observed_log
-from mlv.capture.observed_lines import read_lines
-from mlv.capture.observed_log import ObservedLog
+from mlv.capture.observing import observed_log
+from mlv.capture.observing.observed_lines import read_lines
+from mlv.capture.observing.observed_log import ObservedLog
 
 
 def names(directory: Path) -> list[str | None]:

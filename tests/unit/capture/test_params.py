@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mlv.capture.documents import Plain
-from mlv.capture.params import params_from_argv, read_params_file
+from mlv.capture.documents.documents import Plain
+from mlv.capture.documents.params import params_from_argv, read_params_file
 from mlv.errors import MissingFileError, UnreadableFileError
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from mlv.capture.execution.redact_log import redact_log
 from mlv.capture.redact import redact_text
-from mlv.capture.redact_log import redact_log
 
 TOKEN = b"ghp_" + b"a1B2" * 9
 KEY = (

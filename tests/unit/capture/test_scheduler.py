@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mlv.capture.scheduler import Stop, find_scheduler, find_stop, load_stop, save_stop
+from mlv.capture.execution.scheduler import Stop, find_scheduler, find_stop, load_stop, save_stop
 
 
 @pytest.mark.parametrize(

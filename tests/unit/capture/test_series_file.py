@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mlv.capture.points import Points, as_lists
-from mlv.capture.series_file import SeriesContent, decode_series, encode_series
+from mlv.capture.journal.points import Points, as_lists
+from mlv.capture.journal.series_file import SeriesContent, decode_series, encode_series
 
 BEGAN_US = 1_700_000_000_000_000
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from mlv.capture.observations import UNKNOWN_SIGNATURE, FileSignature, ObservedWrite
-from mlv.capture.observed_lines import Line
-from mlv.capture.story import Story
+from mlv.capture.observing.observations import UNKNOWN_SIGNATURE, FileSignature, ObservedWrite
+from mlv.capture.observing.observed_lines import Line
+from mlv.capture.observing.story import Story
 from mlv.core.paths import RepoPath
 
 LATER = 1 << 62

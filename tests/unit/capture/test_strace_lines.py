@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlv.capture.observed_lines import Line
-from mlv.capture.observed_places import Places
-from mlv.capture.strace_lines import read_traces, without_repeats
+from mlv.capture.observing.observed_lines import Line
+from mlv.capture.observing.observed_places import Places
+from mlv.capture.observing.strace_lines import read_traces, without_repeats
 
 SECOND_NS = 1_000_000_000
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from mlv.capture.points import Points
-from mlv.capture.summary import summarize
+from mlv.capture.journal.points import Points
+from mlv.capture.journal.summary import summarize
 from mlv.core.run import Metric
 
 NAN = math.nan

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mlv.capture.crc32c import masked_crc32c, masked_crc32c_of_rows
-from mlv.capture.points import as_lists
-from mlv.capture.tensorboard import EventSeries, read_event_files
+from mlv.capture.journal.points import as_lists
+from mlv.capture.metrics.crc32c import masked_crc32c, masked_crc32c_of_rows
+from mlv.capture.metrics.tensorboard import EventSeries, read_event_files
 from tests.unit.capture.event_files import (
     picture_event,
     restart_event,

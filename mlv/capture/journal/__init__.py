@@ -1,0 +1,1 @@
+"""What a training script logs: written live, read back, and sealed."""

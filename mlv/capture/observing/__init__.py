@@ -1,0 +1,1 @@
+"""Watch which files the processes of a command open."""

@@ -1,0 +1,1 @@
+"""What surrounds a command: its interpreter, the machine, the variables."""
