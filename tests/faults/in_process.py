@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -24,7 +25,7 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 def mlv(directory: Path, *arguments: str) -> Done:
     """Run `mlv` with `arguments` in a directory."""
     text = StringIO()
-    before = Path.cwd()
+    before, threshold = Path.cwd(), gc.get_threshold()
     os.chdir(directory)
     try:
         argv = ["mlv", *arguments]
@@ -35,4 +36,5 @@ def mlv(directory: Path, *arguments: str) -> Done:
         return Done(code=code, text=text.getvalue())
     finally:
         os.chdir(before)
+        gc.set_threshold(*threshold)  # what suits one command lets open packs pile up here
     return Done(code=0, text=text.getvalue())
